@@ -1,0 +1,238 @@
+"""Optimistic coordination: the instance that asks runs the strategy itself, and the claim settles it.
+
+Pick and claim are one statement, so there is no lost race to catch. Completing a todo and claiming the next is one
+transaction: 1.3 to 1.8 times the rate of two.
+"""
+
+from __future__ import annotations
+
+from longpole.errors import AlreadyClaimedError, ClaimLostError, InstanceLostError, NotReadyError
+from longpole.instances import failure
+from longpole.model import Reason, Status
+from longpole.store import claims, instances, projects, readiness, replies, todos
+from longpole.store.claims import Held, Taken
+from longpole.transitions import Act
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from longpole.store import Store
+    from longpole.store.dialect import Transaction
+    from longpole.store.instances import Lease
+    from longpole.store.projects import ProjectRow
+    from longpole.strategies import Strategies, Strategy
+
+
+HELD_BACK = NoWork(
+    reason=Reason.AT_CAPACITY, detail="todos are ready, but the strategy holds them back from you", retry_at=0
+)
+
+
+class Finish(Value):
+    """The claim that an instance completes, and what came of it."""
+
+    todo_id: str
+    token: int
+    result: str | None = None
+
+
+class Request(Value):
+    """What an instance asks for at once. `act` names it for the idempotency key."""
+
+    act: str
+    key: str | None
+    finish: Finish | None
+    count: int
+
+
+class Outcome(Value):
+    """What a request for work came to. `ask_again_at`: when something is due that may bring work."""
+
+    taken: tuple[Taken, ...] = ()
+    no_work: NoWork | None = None
+    ask_again_at: int = 0
+    lease_expires_at: int = 0
+
+
+def allocate(
+    store: Store,
+    number: int,
+    known: Strategies,
+    *,
+    strategy: str | None = None,
+    count: int = 1,
+    finish: Finish | None = None,
+    key: str | None = None,
+) -> Outcome:
+    """Complete a claim if one is given, and claim up to `count` todos, in one transaction.
+
+    `strategy` None is the project's. Raises InstanceLostError if the instance is not live, ClaimLostError if the
+    claim to complete is lost, InvalidInputError for an unknown strategy; nothing is changed then.
+    """
+    act = f"allocate {number} {_claim_of(finish) if finish else ''}"
+    request = Request(act=act, key=key, finish=finish, count=count)
+    while True:
+        with store.write() as tx:
+            lease, state = _present(tx, store, number)
+            name = strategy or state.settings.strategy
+            choose = known.get(name)
+            if choose is not None:
+                return _allocate(tx, request, lease, state, choose=choose)
+        known.load(name)  # somebody else's module: not while everybody waits for the write lock
+
+
+def _allocate(tx: Transaction, request: Request, lease: Lease, state: ProjectRow, *, choose: Strategy) -> Outcome:
+    answer = replies.find(tx, request.key, request.act)
+    if answer is not None:
+        return _again(answer, lease)
+    if request.finish:
+        _complete(tx, lease.number, request.finish)
+    if state.sweep_due_at <= tx.now or lease.heartbeat_at > tx.now:
+        failure.sweep(tx, state)
+    outcome = _take(tx, choose, lease, state, count=request.count)
+    if outcome.taken or request.finish:
+        replies.keep(tx, request.key, request.act, _answer(outcome))
+    return outcome
+
+
+def claim_todo(store: Store, number: int, todo_id: str, *, key: str | None = None) -> Outcome:
+    """Claim one certain todo. A claim that the instance has already is given again.
+
+    Raises AlreadyClaimedError, NotReadyError, UnknownTodoError, InstanceLostError.
+    """
+    act = f"claim {number} {todo_id}"
+    with store.write() as tx:
+        lease, state = _present(tx, store, number)
+        answer = replies.find(tx, key, act)
+        if answer is not None:
+            return _again(answer, lease)
+        failure.sweep(tx, state)
+        todo = todos.number_of(tx, todo_id)
+        taken = claims.take_this(tx, todo, holder=number, why=f"asked for by {lease.name}") or claims.taken_before(
+            tx, todo, number
+        )
+        if taken is None:
+            raise _refusal(tx, todo, todo_id)
+        outcome = Outcome(taken=(taken,), lease_expires_at=lease.lease_expires_at)
+        _hold_limit(tx, state)
+        replies.keep(tx, key, act, _answer(outcome))
+        return outcome
+
+
+def complete(store: Store, number: int, finish: Finish, *, key: str | None = None) -> None:
+    """Complete a claim. Raises ClaimLostError or InstanceLostError, changing nothing."""
+    act = f"complete {number} {_claim_of(finish)}"
+    with store.write() as tx:
+        if replies.find(tx, key, act) is None:
+            _complete(tx, number, finish)
+            replies.keep(tx, key, act, {})
+
+
+def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str | None = None) -> Status:
+    """Return a claim to the pool by FAIL or RELEASE, `finish.result` saying why; give the todo's new status.
+
+    Raises ClaimLostError or InstanceLostError, changing nothing.
+    """
+    name = f"{act} {number} {_claim_of(finish)}"
+    with store.write() as tx:
+        answer = replies.find(tx, key, name)
+        if answer is not None:
+            return Status(answer["status"])
+        held = _held(tx, number, finish)
+        why = finish.result or act.value
+        status = claims.give_back(tx, held, act, why=why, settings=store.state(tx).settings)
+        if status is None:
+            raise _lost(tx, number, finish)
+        if act is Act.FAIL:
+            claims.set_result(tx, held.number, why)
+        replies.keep(tx, key, name, {"status": status})
+        return status
+
+
+def progress(store: Store, number: int, finish: Finish, percent: int) -> None:
+    """Note how far a claim is; `finish.result` is a note for whoever reads it. Raises as `complete` does."""
+    with store.write() as tx:
+        if not claims.progress(tx, _held(tx, number, finish), percent, finish.result):
+            raise _lost(tx, number, finish)
+
+
+def _present(tx: Transaction, store: Store, number: int) -> tuple[Lease, ProjectRow]:
+    """Give the live instance, its lease renewed where half a heartbeat has passed: to act is a sign of life."""
+    state, lease = store.state(tx), instances.live(tx, number)
+    if lease is None:
+        raise InstanceLostError
+    if tx.now - lease.heartbeat_at > instances.microseconds(state.settings.beat_every_s / 2):
+        expires_at = instances.beat(tx, number, state.settings.lease_s)
+        lease = lease.replace(lease_expires_at=expires_at)
+    return lease, state
+
+
+def _take(tx: Transaction, strategy: Strategy, lease: Lease, state: ProjectRow, *, count: int) -> Outcome:
+    taken: list[Taken] = []
+    for selection in strategy(lease.name):
+        while len(taken) < count and (one := claims.take(tx, selection, holder=lease.number)):
+            taken.append(one)
+    if taken:
+        _hold_limit(tx, state)
+        return Outcome(taken=tuple(taken), lease_expires_at=lease.lease_expires_at)
+    return Outcome(no_work=readiness.explain(tx) or HELD_BACK, ask_again_at=projects.sweep_due(tx))
+
+
+def _hold_limit(tx: Transaction, state: ProjectRow) -> None:
+    if state.settings.max_hold_s:
+        projects.sweep_by(tx, tx.now + instances.microseconds(state.settings.max_hold_s))
+
+
+def _claim_of(finish: Finish) -> str:
+    """Name the claim in the name of an act: a key that was used for a former claim on the todo is not this act's."""
+    return f"{finish.todo_id} {finish.token}"
+
+
+def _held(tx: Transaction, number: int, finish: Finish) -> Held:
+    return Held(number=todos.number_of(tx, finish.todo_id), holder=number, token=finish.token)
+
+
+def _complete(tx: Transaction, number: int, finish: Finish) -> None:
+    held = _held(tx, number, finish)
+    if not claims.complete(tx, held):
+        raise _lost(tx, number, finish)
+    if finish.result is not None:
+        claims.set_result(tx, held.number, finish.result)
+
+
+def _lost(tx: Transaction, number: int, finish: Finish) -> ClaimLostError | InstanceLostError:
+    if instances.live(tx, number) is None:
+        return InstanceLostError(todo_id=finish.todo_id)
+    todo = todos.by_id(tx, finish.todo_id)
+    now = f"{todo.holder} holds it with token {todo.token}" if todo.holder else f"it is {todo.status.replace('_', ' ')}"
+    return ClaimLostError(
+        f"the claim on '{finish.todo_id}' with token {finish.token} is no longer yours ({now}):"
+        " stop working on it, discard what you did, and ask for the next todo",
+        todo_id=finish.todo_id,
+    )
+
+
+def _refusal(tx: Transaction, number: int, todo_id: str) -> AlreadyClaimedError | NotReadyError:
+    todo = todos.by_number(tx, number)
+    if todo.status == Status.IN_PROGRESS:
+        return AlreadyClaimedError(
+            f"'{todo_id}' is held by {todo.holder}; ask for the next todo instead", todo_id=todo_id, held_by=todo.holder
+        )
+    return NotReadyError(
+        f"'{todo_id}' is {todo.status}; `longpole why {todo_id}` says what it waits for", todo_id=todo_id
+    )
+
+
+def _answer(outcome: Outcome) -> dict[str, Any]:
+    no_work = outcome.no_work.as_dict() if outcome.no_work else None
+    return {"taken": [taken.as_dict() for taken in outcome.taken], "no_work": no_work}
+
+
+def _again(answer: dict[str, Any], lease: Lease) -> Outcome:
+    return Outcome(
+        taken=tuple(Taken(**taken) for taken in answer["taken"]),
+        no_work=readiness.recalled(answer["no_work"]) if answer["no_work"] else None,
+        lease_expires_at=lease.lease_expires_at,
+    )

@@ -1,0 +1,224 @@
+"""What a program holds in its hand: an Instance that asks for work, and the Claims that it gets."""
+
+from __future__ import annotations
+
+import time
+
+from longpole.coordination import optimistic
+from longpole.coordination.optimistic import Finish
+from longpole.errors import InstanceLostError, InvalidInputError
+from longpole.instances import registration
+from longpole.model import Allocation, ClaimedTodo, Reason, Status
+from longpole.store import todos
+from longpole.strategies import Strategies
+from longpole.transitions import Act
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from longpole.coordination.optimistic import Outcome
+    from longpole.instances.heartbeat import Heartbeat
+    from longpole.model import Todo
+    from longpole.store import Store
+    from longpole.store.instances import Lease
+
+MAX_COUNT = 100
+POLL_S = 0.05
+ASK_ANYWAY_S = 5.0
+WORTH_WAITING = (Reason.ALL_CLAIMED, Reason.ALL_BLOCKED, Reason.AT_CAPACITY)
+
+
+class Instance:
+    """One running agent session. As a context manager it unregisters at the end, which releases what it holds."""
+
+    def __init__(self, store: Store, lease: Lease, *, heartbeat: Heartbeat | None = None) -> None:
+        self._store, self._heartbeat = store, heartbeat
+        self._strategies = Strategies()
+        self.name, self.number = lease.name, lease.number
+
+    def claim(
+        self, *, count: int = 1, wait_s: float = 0.0, strategy: str | None = None, key: str | None = None
+    ) -> list[Claim]:
+        """Claim up to `count` todos, waiting for the first up to `wait_s` seconds; empty if there was no work.
+
+        `strategy` takes precedence over the project's. With a `key` a retry gets the same claims again.
+        Raises InstanceLostError.
+        """
+        return self._claims(self.allocate(count=count, wait_s=wait_s, strategy=strategy, key=key))
+
+    def allocate(
+        self, *, count: int = 1, wait_s: float = 0.0, strategy: str | None = None, key: str | None = None
+    ) -> Allocation:
+        """Claim as `claim` does; the answer also says why there was no work, and when to ask again."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            outcome = self._ask(count=count, strategy=strategy, key=key)
+            left_s = deadline - time.monotonic()
+            no_work = outcome.no_work
+            if outcome.taken or left_s <= 0 or (no_work and no_work.reason not in WORTH_WAITING):
+                return self._told(outcome)
+            self._wait_for_change(outcome, left_s)
+
+    def claim_todo(self, todo_id: str, *, key: str | None = None) -> Claim:
+        """Claim one certain todo. Raises AlreadyClaimedError, NotReadyError, UnknownTodoError, InstanceLostError."""
+        (claim,) = self._claims(self.allocate_todo(todo_id, key=key))
+        return claim
+
+    def allocate_todo(self, todo_id: str, *, key: str | None = None) -> Allocation:
+        """Claim one certain todo as `claim_todo` does; the answer has the shape of `allocate`'s."""
+        self._refuse_if_lost()
+        return self._told(optimistic.claim_todo(self._store, self.number, todo_id, key=key))
+
+    def complete(self, todo_id: str, token: int, *, result: str | None = None, key: str | None = None) -> None:
+        """Complete a claim. Raises ClaimLostError or InstanceLostError if it is no longer this instance's."""
+        self._refuse_if_lost()
+        optimistic.complete(self._store, self.number, Finish(todo_id=todo_id, token=token, result=result), key=key)
+
+    def complete_and_allocate(
+        self,
+        todo_id: str,
+        token: int,
+        *,
+        result: str | None = None,
+        count: int = 1,
+        strategy: str | None = None,
+        key: str | None = None,
+    ) -> Allocation:
+        """Complete a claim and claim the next todos in one transaction. Raises as `complete` does."""
+        finish = Finish(todo_id=todo_id, token=token, result=result)
+        return self._told(self._ask(count=count, strategy=strategy, key=key, finish=finish))
+
+    def fail(self, todo_id: str, token: int, reason: str, *, key: str | None = None) -> Status:
+        """Give a todo up for a reason: it rests and is tried again, or fails for good. Raises as `complete` does."""
+        return self._hand_back(Finish(todo_id=todo_id, token=token, result=reason), Act.FAIL, key)
+
+    def release(self, todo_id: str, token: int, *, key: str | None = None) -> Status:
+        """Give a todo back unfinished, without a mark against it. Raises as `complete` does."""
+        return self._hand_back(Finish(todo_id=todo_id, token=token), Act.RELEASE, key)
+
+    def progress(self, todo_id: str, token: int, percent: int, *, note: str | None = None) -> None:
+        """Note how far a claim is, in percent. Raises as `complete` does."""
+        self._refuse_if_lost()
+        if isinstance(percent, bool) or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
+            raise InvalidInputError(f"progress is 0 to 100 percent, not {percent!r}")
+        finish = Finish(todo_id=todo_id, token=token, result=note)
+        optimistic.progress(self._store, self.number, finish, percent)
+
+    def heartbeat(self) -> int:
+        """Renew the lease and give its new end. Raises InstanceLostError."""
+        return registration.beat(self._store, self.number)
+
+    def unregister(self) -> None:
+        """Leave: what is held is released. An instance that is gone already is left be."""
+        if self._heartbeat:
+            self._heartbeat.stop()
+        registration.unregister(self._store, self.number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.unregister()
+
+    def __repr__(self) -> str:
+        return f"<longpole.Instance {self.name}>"
+
+    def _ask(self, *, count: int, strategy: str | None, key: str | None, finish: Finish | None = None) -> Outcome:
+        self._refuse_if_lost()
+        if isinstance(count, bool) or not 1 <= count <= MAX_COUNT:
+            raise InvalidInputError(f"count is 1 to {MAX_COUNT}, not {count!r}")
+        return optimistic.allocate(
+            self._store, self.number, self._strategies, strategy=strategy, count=count, key=key, finish=finish
+        )
+
+    def _hand_back(self, finish: Finish, act: Act, key: str | None) -> Status:
+        self._refuse_if_lost()
+        return optimistic.hand_back(self._store, self.number, finish, act, key=key)
+
+    def _wait_for_change(self, outcome: Outcome, left_s: float) -> None:
+        """Sleep until somebody has committed something, until something is due, or until the time is up."""
+        engine = self._store.engine
+        seen, began = engine.data_version(), time.monotonic()
+        while (waited := time.monotonic() - began) < min(left_s, ASK_ANYWAY_S):
+            if engine.data_version() != seen or 0 < outcome.ask_again_at <= engine.clock.now():
+                return
+            time.sleep(min(POLL_S, left_s - waited))
+
+    def _told(self, outcome: Outcome) -> Allocation:
+        no_work = outcome.no_work
+        if no_work is None:
+            return Allocation(claims=tuple(self._claimed(outcome)))
+        retry_after_s = None
+        if no_work.retry_at is not None:
+            soonest = max(no_work.retry_at, 0) - self._store.engine.clock.now()
+            retry_after_s = max(soonest / 1e6, POLL_S)
+        return Allocation(reason=no_work.reason, detail=no_work.detail, retry_after_s=retry_after_s)
+
+    def _claimed(self, outcome: Outcome) -> Iterator[ClaimedTodo]:
+        """Read what was claimed after the commit: the write lock is for the claim alone."""
+        with self._store.read() as tx:
+            for taken in outcome.taken:
+                yield ClaimedTodo(
+                    todo=todos.by_number(tx, taken.number),
+                    token=taken.token,
+                    attempt=taken.attempt,
+                    why=taken.why,
+                    lease_expires_at=outcome.lease_expires_at,
+                )
+
+    def _claims(self, allocation: Allocation) -> list[Claim]:
+        return [Claim(self, claimed) for claimed in allocation.claims]
+
+    def _refuse_if_lost(self) -> None:
+        if self._heartbeat and self._heartbeat.lost:
+            raise InstanceLostError
+
+
+class Claim:
+    """A todo in the hands of an instance, with the token that proves it."""
+
+    def __init__(self, instance: Instance, claimed: ClaimedTodo) -> None:
+        self._instance = instance
+        self.todo: Todo = claimed.todo
+        self.token, self.attempt, self.why = claimed.token, claimed.attempt, claimed.why
+        self.lease_expires_at = claimed.lease_expires_at
+
+    @property
+    def id(self) -> str:
+        """The todo's id."""
+        return self.todo.id
+
+    @property
+    def title(self) -> str:
+        """The todo's title."""
+        return self.todo.title
+
+    def complete(self, result: str | None = None, *, key: str | None = None) -> None:
+        """Say that the todo is done. Raises ClaimLostError or InstanceLostError if it is no longer yours."""
+        self._instance.complete(self.id, self.token, result=result, key=key)
+
+    def complete_and_claim(
+        self, result: str | None = None, *, count: int = 1, strategy: str | None = None, key: str | None = None
+    ) -> list[Claim]:
+        """Say that the todo is done and claim the next in one transaction; empty if there was no work."""
+        told = self._instance.complete_and_allocate(
+            self.id, self.token, result=result, count=count, strategy=strategy, key=key
+        )
+        return [Claim(self._instance, claimed) for claimed in told.claims]
+
+    def fail(self, reason: str, *, key: str | None = None) -> Status:
+        """Give the todo up for a reason; give its new status. Raises as `complete` does."""
+        return self._instance.fail(self.id, self.token, reason, key=key)
+
+    def release(self, *, key: str | None = None) -> Status:
+        """Give the todo back unfinished, without a mark against it. Raises as `complete` does."""
+        return self._instance.release(self.id, self.token, key=key)
+
+    def progress(self, percent: int, *, note: str | None = None) -> None:
+        """Note how far the work is, in percent. Raises as `complete` does."""
+        self._instance.progress(self.id, self.token, percent, note=note)
+
+    def __repr__(self) -> str:
+        return f"<longpole.Claim {self.id} token {self.token}>"

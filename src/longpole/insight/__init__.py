@@ -1,0 +1,1 @@
+"""What can be told from the journal and the rows; nothing here changes anything."""

@@ -1,0 +1,92 @@
+"""What the journal tells of the work of each instance: a pure fold over the events, in commit order."""
+
+from __future__ import annotations
+
+from longpole.model import EventKind
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from longpole.model import Event
+
+ENDS = {
+    EventKind.COMPLETED: "completed",
+    EventKind.FAILED: "failed",
+    EventKind.RELEASED: "released",
+    EventKind.EXPIRED: "expired",
+}
+"""The events that end a claim, and the count that each of them raises."""
+
+
+class InstanceMetrics(Value):
+    """What one instance has done; starts of the same name count together. `busy_s`: while it held at least one."""
+
+    name: str
+    claimed: int = 0
+    completed: int = 0
+    failed: int = 0
+    released: int = 0
+    expired: int = 0
+    busy_s: float = 0.0
+
+
+class Metrics(Value):
+    """What all instances have done, sums and each for itself in the order in which they first claimed."""
+
+    claimed: int
+    completed: int
+    completed_by_hand: int  # among the completed
+    failed: int
+    released: int
+    expired: int
+    busy_s: float
+    instances: tuple[InstanceMetrics, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        """Give the metrics by name, for JSON."""
+        return {"v": 1, **self.as_dict(), "instances": [one.as_dict() for one in self.instances]}
+
+
+class _Tally:
+    """The counts of one instance while the journal is read."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(("claimed", *ENDS.values()), 0)
+        self._open: set[tuple[str | None, int | None]] = set()
+        self._since = self._busy = 0
+
+    def begin(self, event: Event) -> None:
+        self.counts["claimed"] += 1
+        if not self._open:
+            self._since = event.at
+        self._open.add((event.todo, event.token))
+
+    def end(self, event: Event) -> None:
+        self.counts[ENDS[event.kind]] += 1
+        claim = (event.todo, event.token)
+        if claim in self._open:
+            self._open.remove(claim)
+            self._busy += 0 if self._open else event.at - self._since
+
+    def closed(self, name: str, now: int) -> InstanceMetrics:
+        busy = self._busy + (now - self._since if self._open else 0)
+        return InstanceMetrics(name=name, **self.counts, busy_s=max(busy, 0) / 1e6)
+
+
+def fold(events: Iterable[Event], *, now: int) -> Metrics:
+    """Count the claims and their ends by instance, and the time in which each held something, up to `now`."""
+    tallies: dict[str, _Tally] = {}
+    by_hand = 0
+    for event in events:
+        if event.kind == EventKind.COMPLETED and event.instance is None:
+            by_hand += 1
+        elif event.instance is not None and (event.kind == EventKind.CLAIMED or event.kind in ENDS):
+            tally = tallies.setdefault(event.instance, _Tally())
+            tally.begin(event) if event.kind == EventKind.CLAIMED else tally.end(event)
+    instances = tuple(tally.closed(name, now) for name, tally in tallies.items())
+    sums = {name: sum(getattr(one, name) for one in instances) for name in ("claimed", *ENDS.values())}
+    sums["completed"] += by_hand
+    return Metrics(**sums, completed_by_hand=by_hand, busy_s=sum(one.busy_s for one in instances), instances=instances)

@@ -1,0 +1,64 @@
+"""Failure detection without a daemon: whoever claims or beats also sees to what is due."""
+
+from __future__ import annotations
+
+from longpole.store import claims, holds, instances, projects
+from longpole.transitions import Act
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.settings import Settings
+    from longpole.store.dialect import Transaction
+    from longpole.store.instances import Lease
+    from longpole.store.projects import ProjectRow
+
+LATEST_S = 3600.0
+
+
+def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
+    """See to everything whose time has come, and name the instances that were given up.
+
+    After a jump of the clock (the machine slept, or its time was set) every live instance gets one whole lease
+    of grace first: nobody could beat meanwhile, so silence proves nothing.
+    """
+    mark, jumped = tx.clock_jumped(state.clock_mark)
+    if jumped:
+        instances.grace(tx, state.settings.lease_s)
+    lost = [give_up(tx, lease, state.settings) for lease in instances.expired(tx)]
+    _end_long_claims(tx, state.settings)
+    for held in claims.orphaned(tx):
+        claims.give_back(tx, held, Act.EXPIRE, why="its instance is gone", settings=state.settings)
+    for number, kind in holds.due(tx):
+        holds.lift(tx, number, kind)
+    projects.swept(tx, _next_due(tx, state.settings), mark)
+    return lost
+
+
+def give_up(tx: Transaction, lease: Lease, settings: Settings) -> str:
+    """Return what a silent instance holds and retire it; it is told so when it comes back."""
+    silent_s = (tx.now - lease.heartbeat_at) / 1e6
+    why = f"{lease.name} was silent for {silent_s:.0f} s"
+    retire(tx, lease.number, Act.EXPIRE, why=why, settings=settings)
+    return lease.name
+
+
+def retire(tx: Transaction, number: int, act: Act, *, why: str, settings: Settings) -> None:
+    """End an instance, as lost (EXPIRE) or as left (RELEASE), together with all its claims."""
+    for held in claims.held_by(tx, number):
+        claims.give_back(tx, held, act, why=why, settings=settings)
+    instances.end(tx, number, act, why)
+
+
+def _end_long_claims(tx: Transaction, settings: Settings) -> None:
+    if settings.max_hold_s:
+        for held in claims.held_since(tx, tx.now - instances.microseconds(settings.max_hold_s)):
+            why = f"held longer than max_hold_s ({settings.max_hold_s:g} s)"
+            claims.give_back(tx, held, Act.EXPIRE, why=why, settings=settings)
+
+
+def _next_due(tx: Transaction, settings: Settings) -> int:
+    due = [tx.now + instances.microseconds(LATEST_S), instances.next_expiry(tx), holds.next_due(tx)]
+    oldest = claims.oldest(tx) if settings.max_hold_s else None
+    if oldest is not None:
+        due.append(oldest + instances.microseconds(settings.max_hold_s))
+    return min(at for at in due if at is not None)

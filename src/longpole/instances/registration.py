@@ -1,0 +1,102 @@
+"""An instance comes, beats, and leaves."""
+
+from __future__ import annotations
+
+import os
+
+from longpole.errors import InstanceLostError, InvalidInputError
+from longpole.instances import failure
+from longpole.store import instances, replies
+from longpole.transitions import Act
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.store import Store
+    from longpole.store.dialect import Transaction
+    from longpole.store.instances import Lease
+    from longpole.store.projects import ProjectRow
+
+MAX_NAME = 100
+
+
+def register(store: Store, name: str | None, *, process_id: int | None) -> Lease:
+    """Start an instance. A new start never continues an old one: it gets a number of its own.
+
+    `process_id` is the process on this machine that the instance lives in; None if nobody can tell.
+    Raises InvalidInputError for a name that cannot be shown, or that a live instance has.
+    """
+    with store.write() as tx:
+        state = store.state(tx)
+        failure.sweep(tx, state)
+        if name is not None:
+            _free(tx, _checked(name), state)
+        replies.prune(tx)
+        return _start(tx, name, state, process_id)
+
+
+def find_or_register(store: Store, name: str) -> Lease:
+    """Give the live instance of a name, or start one: for commands that come one process at a time."""
+    with store.read() as tx:
+        found = instances.named(tx, name)
+    if found:
+        return found
+    with store.write() as tx:
+        return instances.named(tx, name) or _start(tx, _checked(name), store.state(tx), None)
+
+
+def find(store: Store, name: str) -> Lease:
+    """Give the live instance of a name. Raises InstanceLostError if there is none (any more)."""
+    with store.read() as tx:
+        found = instances.named(tx, name)
+    if found is None:
+        raise InstanceLostError(
+            f"no live instance is called '{name}': it was never registered, it left, or it was given up after its lease"
+            " and its claims were returned; discard unfinished work and ask for the next todo"
+        )
+    return found
+
+
+def beat(store: Store, number: int) -> int:
+    """Renew an instance's lease and sweep what is due; give the lease's new end.
+
+    Raises InstanceLostError if the instance was given up.
+    """
+    with store.write() as tx:
+        state = store.state(tx)
+        expires_at = instances.beat(tx, number, state.settings.lease_s)
+        if expires_at is None:
+            raise InstanceLostError
+        if state.sweep_due_at <= tx.now:
+            failure.sweep(tx, state)
+        return expires_at
+
+
+def unregister(store: Store, number: int) -> None:
+    """Let an instance leave; what it holds is released in the same transaction. An instance that is gone is left be."""
+    with store.write() as tx:
+        if instances.live(tx, number):
+            failure.retire(tx, number, Act.RELEASE, why="unregistered", settings=store.state(tx).settings)
+
+
+def _start(tx: Transaction, name: str | None, state: ProjectRow, process_id: int | None) -> Lease:
+    host = None if process_id is None else os.uname().nodename
+    return instances.register(tx, name, lease_s=state.settings.lease_s, host=host, process_id=process_id)
+
+
+def _free(tx: Transaction, name: str, state: ProjectRow) -> None:
+    """Make sure that no live instance has this name; one whose process has ended is given up at once."""
+    found = instances.named(tx, name)
+    if found is None:
+        return
+    if not instances.process_is_gone(tx, found.number):
+        raise InvalidInputError(
+            f"the instance '{name}' is live (last heartbeat {(tx.now - found.heartbeat_at) / 1e6:.0f} s ago);"
+            f" choose another name, or end it with `longpole unregister --as {name}`"
+        )
+    failure.give_up(tx, found, state.settings)
+
+
+def _checked(name: str) -> str:
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip() or name.startswith("-"):
+        raise InvalidInputError(f"an instance's name is 1 to {MAX_NAME} printable characters, not {name!r}")
+    return name

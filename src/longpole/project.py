@@ -1,0 +1,432 @@
+"""The one thing that all doors call: a project, opened by the URL of its database."""
+
+from __future__ import annotations
+
+import os
+
+from longpole import limits, strategies
+from longpole import settings as setting
+from longpole.clock import Clock
+from longpole.errors import InvalidInputError
+from longpole.handles import Instance
+from longpole.instances import failure, registration
+from longpole.location import database
+from longpole.model import NewTodo, Status
+from longpole.store import instances, journal, open_store, projects, readiness, todos
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Self
+
+    from longpole.insight.examination import Finding
+    from longpole.insight.metrics import Metrics
+    from longpole.interchange.values import ImportReport
+    from longpole.model import Event, InstanceInfo, Todo
+    from longpole.settings import Settings
+    from longpole.store import Store
+    from longpole.store.additions import Addition
+    from longpole.store.condition import Condition
+
+DEFAULT_PROJECT = "default"
+FIXED = {"id": "cancel the todo and add another", "after": "use link and unlink"}
+"""Fields that a todo is added with and no edit changes, with what to do instead."""
+
+
+class ProjectStatus(Value):
+    """How a project stands. `remaining_minutes`: its critical path. `stuck`: what strands others, with the cause."""
+
+    project: str
+    counts: dict[str, int]
+    remaining_minutes: float
+    live_instances: int
+    stuck: tuple[str, ...]
+    finished: bool
+
+
+class Explanation(Value):
+    """Why a todo stands where it does: in one sentence, and in lines of detail."""
+
+    todo: Todo
+    summary: str
+    lines: tuple[str, ...]
+
+
+def open(  # noqa: A001 - `longpole.open` is the documented name
+    url: str | None = None, *, project: str | None = None, clock: Clock | None = None, create: bool = True
+) -> Project:
+    """Open a project by the URL of its database: a path, sqlite:///PATH, or ":memory:" for a test.
+
+    Without a URL it is LONGPOLE_DB, or the `.longpole/longpole.db` of the folder or of one above it. A database that
+    is not there is made, unless `create` is off. The project's name defaults to LONGPOLE_PROJECT, then "default".
+    Raises StorageUnavailableError, SchemaVersionError, InvalidInputError.
+    """
+    name = project or os.environ.get("LONGPOLE_PROJECT") or DEFAULT_PROJECT
+    return Project(open_store(url or database(), name, clock or Clock(), create=create))
+
+
+def restore(file: str, url: str | None = None, *, clock: Clock | None = None) -> str | None:
+    """Put a backup in the place of a database; give the path of the copy that was made of the former one, if any.
+
+    Instances of before are given up. Raises InvalidInputError, StorageUnavailableError.
+    """
+    from longpole.store import backups
+
+    return backups.restore(file, (url or database()).removeprefix("sqlite:///"), clock or Clock())
+
+
+class Project:
+    """A project of todos. Safe to use from several threads; as a context manager it closes its database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self._store.project
+
+    @property
+    def url(self) -> str:
+        """The URL of the database."""
+        return self._store.engine.url
+
+    # Adding and editing
+
+    def add(self, title: str, **fields: Any) -> Todo:
+        """Add a todo; the fields are those of model.NewTodo.
+
+        Raises InvalidInputError, UnknownTodoError for a dependency on nothing.
+        """
+        (todo_id,) = self.add_many([{"title": title, **fields}])
+        return self.todo(todo_id)
+
+    def add_many(self, new: Iterable[NewTodo | Mapping[str, Any]]) -> list[str]:
+        """Add todos in one transaction and give their ids in the same order; they may wait for one another.
+
+        Raises InvalidInputError, UnknownTodoError, CycleError; nothing is added then.
+        """
+        from longpole.store.additions import Addition
+
+        return self._add([Addition(new=limits.checked(_new(one))) for one in new])
+
+    def link(self, todo_id: str, *, after: Iterable[str]) -> list[str]:
+        """Let a todo wait for others; give those that are new to it.
+
+        Raises CycleError naming the path, UnknownTodoError, InvalidInputError for a todo that is under way.
+        """
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            return edits.link(tx, todo_id, _several(after), default_estimate=self._default_estimate(tx))
+
+    def unlink(self, todo_id: str, *, after: Iterable[str]) -> list[str]:
+        """Let a todo no longer wait for others; give those that it waited for. Raises UnknownTodoError."""
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            return edits.unlink(tx, todo_id, _several(after), default_estimate=self._default_estimate(tx))
+
+    def edit(self, todo_id: str, **changes: Any) -> Todo:
+        """Change a todo's title, description, estimate_minutes, priority, branch, touches or needs.
+
+        Raises InvalidInputError, UnknownTodoError.
+        """
+        from longpole.store import edits
+
+        checked = {name: _changed(name, value) for name, value in changes.items()}
+        with self._store.write() as tx:
+            edits.edit(tx, todo_id, checked, default_estimate=self._default_estimate(tx))
+            return todos.by_id(tx, todo_id)
+
+    def cancel(self, todo_id: str, *, cascade: bool = False) -> list[str]:
+        """Cancel a todo: its dependents no longer wait for it, or with `cascade` are cancelled as well.
+
+        Raises AlreadyClaimedError if one is in progress, InvalidInputError if it is finished, UnknownTodoError.
+        """
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            return edits.cancel(tx, todo_id, cascade=cascade, default_estimate=self._default_estimate(tx))
+
+    def complete(self, todo_id: str, *, result: str | None = None) -> None:
+        """Note that a todo was done outside, by hand. Raises as `cancel` does."""
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            default = self._default_estimate(tx)
+            edits.complete_by_hand(tx, todo_id, result=result, default_estimate=default)
+
+    def retry(self, todo_id: str) -> None:
+        """Give a failed todo its attempts again. Raises InvalidInputError, UnknownTodoError."""
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            edits.retry(tx, todo_id)
+
+    def reopen(self, todo_id: str) -> list[str]:
+        """Take up a finished todo again; give the dependents under way or done that need a second look.
+
+        Raises InvalidInputError, UnknownTodoError.
+        """
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            return edits.reopen(tx, todo_id, default_estimate=self._default_estimate(tx))
+
+    def hold(self, todo_id: str, reason: str) -> None:
+        """Set a todo aside until `lift`. Raises InvalidInputError, AlreadyClaimedError, UnknownTodoError."""
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            edits.hold(tx, todo_id, limits.checked_reason(reason))
+
+    def lift(self, todo_id: str) -> None:
+        """Lift a hold. Raises InvalidInputError, UnknownTodoError."""
+        from longpole.store import edits
+
+        with self._store.write() as tx:
+            edits.lift(tx, todo_id)
+
+    # Import and export
+
+    def import_text(
+        self,
+        text: str,
+        *,
+        name: str = "",
+        format: str = "auto",  # noqa: A002 - its name outside
+        dry_run: bool = False,
+        break_cycles: bool = False,
+    ) -> ImportReport:
+        """Bring in a plan, a Markdown task list, beads JSONL or longpole's own JSONL, wholly or not at all.
+
+        `name` is the file's, which helps `format="auto"`. `dry_run` only reports. `break_cycles` leaves out the
+        dependencies that close a cycle and lists them. Raises InvalidInputError, CycleError, UsageError.
+        """
+        from longpole.interchange.importing import import_text
+
+        return import_text(self._store, text, name=name, format=format, dry_run=dry_run, break_cycles=break_cycles)
+
+    def export(self, format: str = "plan") -> str:  # noqa: A002 - its name outside
+        """Give the project as plan, beads, mermaid, dot, csv or jsonl. Raises UsageError for another format."""
+        from longpole.interchange.importing import export_text
+
+        return export_text(self._store, format)
+
+    # Looking
+
+    def todos(self, *, status: str | None = None, branch: str | None = None) -> list[Todo]:
+        """List todos as they were added, all or those of a status or branch. Raises InvalidInputError."""
+        wanted = None if status is None else _status(status)
+        with self._store.read() as tx:
+            return todos.listing(tx, status=wanted, branch=branch)
+
+    def todo(self, todo_id: str) -> Todo:
+        """Give one todo. Raises UnknownTodoError."""
+        with self._store.read() as tx:
+            return todos.by_id(tx, todo_id)
+
+    def critical_path(self) -> list[Todo]:
+        """Give the longest remaining path, from its first todo to its last; empty when all is finished."""
+        with self._store.read() as tx:
+            return todos.by_numbers(tx, todos.critical_path(tx))
+
+    def why(self, todo_id: str) -> Explanation:
+        """Explain why a todo is ready, blocked, given to somebody, or finished. Raises UnknownTodoError."""
+        from longpole.insight.why import explain
+
+        with self._store.read() as tx:
+            todo, summary, lines = explain(tx, todo_id)
+        return Explanation(todo=todo, summary=summary, lines=lines)
+
+    def status(self) -> ProjectStatus:
+        """Tell how the project stands."""
+        with self._store.read() as tx:
+            counts = {status.value: count for status, count in todos.counts(tx).items()}
+            path = todos.critical_path(tx)
+            unfinished = sum(counts[status] for status in ("blocked", "ready", "in_progress", "failed"))
+            return ProjectStatus(
+                project=self.name,
+                counts=counts,
+                remaining_minutes=todos.by_number(tx, path[0]).critical_path_minutes if path else 0.0,
+                live_instances=instances.count_live(tx),
+                stuck=tuple(readiness.stuck_causes(tx)),
+                finished=bool(sum(counts.values())) and not unfinished,
+            )
+
+    def branches(self) -> dict[str, dict[str, int]]:
+        """Count the todos of each branch by status."""
+        found: dict[str, dict[str, int]] = {}
+        with self._store.read() as tx:
+            for branch, status, count in todos.branches(tx):
+                found.setdefault(branch, {})[status.value] = count
+        return found
+
+    def instances(self, *, every: bool = False) -> list[InstanceInfo]:
+        """List the live instances, or every one there ever was, with what they hold."""
+        with self._store.read() as tx:
+            return instances.listing(tx, every=every)
+
+    def journal(self, *, after: str | None = None, todo: str | None = None) -> Iterator[Event]:
+        """Give what happened, in commit order, from the start or after a cursor; all of it or about one todo.
+
+        A cursor is what `cursor` gave, or the text of an event's `seq`. Raises InvalidInputError, UnknownTodoError.
+        """
+        position = _position(after)
+        number = None
+        if todo is not None:
+            with self._store.read() as tx:
+                number = todos.number_of(tx, todo)
+        return self._events(position, number)
+
+    def cursor(self) -> str:
+        """Give the journal's position now: `journal(after=…)` then gives what comes after it."""
+        with self._store.read() as tx:
+            return str(journal.newest(tx))
+
+    def metrics(self) -> Metrics:
+        """Count what each instance has claimed and how it ended, and how long each was busy."""
+        from longpole.insight import metrics
+
+        return metrics.fold(self.journal(), now=self._store.engine.clock.now())
+
+    # The database
+
+    def condition(self) -> Condition:
+        """Tell the state of the database: its schema, its files, its engine."""
+        from longpole.store import condition
+
+        return condition.gather(self._store)
+
+    def problems(self) -> list[str]:
+        """List what the engine's own check of the whole database finds; empty when it is sound."""
+        return self._store.engine.problems()
+
+    def examine(self) -> list[Finding]:
+        """Judge the database, the settings, the instances and the clock."""
+        from longpole.insight.examination import examine
+
+        return examine(self.condition(), self.settings(), self.instances(), self.problems())
+
+    def back_up(self, path: str) -> None:
+        """Copy the whole database to a new file while everybody works on. Raises StorageUnavailableError."""
+        self._store.engine.back_up(path)
+
+    # Instances
+
+    def register(self, name: str | None = None, *, heartbeat: bool = True, process_id: int | None = None) -> Instance:
+        """Start an instance that lives in this process (or in `process_id`) and beats in the background.
+
+        Without `heartbeat` the caller beats. Raises InvalidInputError if a live instance has this name.
+        """
+        lease = registration.register(self._store, name, process_id=process_id or os.getpid())
+        if not heartbeat:
+            return Instance(self._store, lease)
+        from longpole.instances.heartbeat import Heartbeat
+
+        beating = Heartbeat(self._store, lease.number)
+        beating.start()
+        return Instance(self._store, lease, heartbeat=beating)
+
+    def instance(self, name: str) -> Instance:
+        """Give the live instance of a name. Raises InstanceLostError if there is none (any more)."""
+        return Instance(self._store, registration.find(self._store, name))
+
+    def instance_or_register(self, name: str) -> Instance:
+        """Give the live instance of a name, or start one that no process stands for; its caller beats by acting."""
+        return Instance(self._store, registration.find_or_register(self._store, name))
+
+    def sweep(self) -> list[str]:
+        """Give up the instances whose lease has ended, and see to all else that is due; name those given up."""
+        with self._store.write() as tx:
+            return failure.sweep(tx, self._store.state(tx))
+
+    # Settings
+
+    def settings(self) -> Settings:
+        """Give the project's settings, defaults included."""
+        with self._store.read() as tx:
+            return self._store.state(tx).settings
+
+    def configure(self, **changes: Any) -> Settings:
+        """Change settings; None puts one back to its default. Raises InvalidInputError, changing nothing."""
+        if changes.get("strategy") is not None:
+            strategies.named(str(setting.parsed("strategy", changes["strategy"])))
+        with self._store.write() as tx:
+            settings = projects.configure(tx, changes)
+            if "default_estimate_minutes" in changes:
+                from longpole.store import measures
+
+                measures.recompute(tx, settings.default_estimate_minutes)
+        self._store.engine.set_durability(settings.durability)
+        return settings
+
+    def close(self) -> None:
+        """Close the database."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<longpole.Project {self.name} in {self.url}>"
+
+    def _add(self, additions: Sequence[Addition]) -> list[str]:
+        from longpole.store import additions as adding
+
+        with self._store.write() as tx:
+            return adding.add(tx, additions, default_estimate=self._default_estimate(tx))
+
+    def _default_estimate(self, tx: Any) -> float:
+        return self._store.state(tx).settings.default_estimate_minutes
+
+    def _events(self, position: int, number: int | None) -> Iterator[Event]:
+        while True:
+            with self._store.read() as tx:
+                events = journal.page(tx, position, todo=number)
+            yield from events
+            if len(events) < journal.PAGE:
+                return
+            position = events[-1].seq
+
+
+def _new(one: NewTodo | Mapping[str, Any]) -> NewTodo:
+    if isinstance(one, NewTodo):
+        return one
+    try:
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in one.items()
+        }
+        return NewTodo(**fields)
+    except TypeError as error:
+        raise InvalidInputError(f"cannot make a todo of {sorted(one)}: {error}; a todo needs a title") from error
+
+
+def _changed(name: str, value: Any) -> Any:
+    if name in FIXED:
+        raise InvalidInputError(f"{name} cannot be edited; {FIXED[name]}")
+    return limits.checked_field(name, value)
+
+
+def _several(ids: Iterable[str]) -> Iterable[str]:
+    return [ids] if isinstance(ids, str) else ids
+
+
+def _status(name: str) -> Status:
+    try:
+        return Status(name)
+    except ValueError:
+        raise InvalidInputError(f"there is no status '{name}'; there are: {', '.join(Status)}") from None
+
+
+def _position(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal():
+        raise InvalidInputError(f"'{cursor}' is no journal cursor; use one that longpole gave")
+    return int(cursor)

@@ -1,0 +1,70 @@
+"""The only package that knows SQL. A Store is one project of one open database; its nouns are the modules here."""
+
+from __future__ import annotations
+
+from longpole.errors import InvalidInputError
+from longpole.store import migrate, projects
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.clock import Clock
+    from longpole.store.dialect import Door, Engine, Transaction
+    from longpole.store.projects import ProjectRow
+
+
+class Store:
+    """One project in one database: two doors, `read` and `write`, that open a transaction each."""
+
+    def __init__(self, engine: Engine, project: str) -> None:
+        self.engine, self.project = engine, project
+        self._settings = projects.SettingsCache()
+        with engine.read(0) as tx:
+            found = projects.find(tx, project)
+        if found is None:
+            with engine.write(0) as tx:
+                found = projects.ensure(tx, project)
+        self.project_id = found
+        with self.read() as tx:
+            self.state(tx)
+
+    def read(self) -> Door:
+        """Open a transaction that only reads, on one consistent state."""
+        return self.engine.read(self.project_id)
+
+    def write(self) -> Door:
+        """Open a transaction that may write. Nothing slow may happen inside: everybody else waits."""
+        return self.engine.write(self.project_id)
+
+    def state(self, tx: Transaction) -> ProjectRow:
+        """Give the project's own row, settings parsed; its durability counts from the next transaction on."""
+        row = projects.load(tx, self._settings)
+        self.engine.set_durability(row.settings.durability)
+        return row
+
+    def close(self) -> None:
+        """Close the database."""
+        self.engine.close()
+
+
+def open_store(url: str, project: str, clock: Clock, *, create: bool = True) -> Store:
+    """Open a project by the URL of its database: a path, sqlite:///path or ":memory:".
+
+    Raises StorageUnavailableError where there is no database and `create` is off, or it cannot be used,
+    SchemaVersionError if a newer longpole wrote it, and InvalidInputError for a URL of another kind.
+    """
+    engine = _engine(url, clock, create=create)
+    try:
+        migrate.prepare(engine)
+        return Store(engine, project)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def _engine(url: str, clock: Clock, *, create: bool) -> Engine:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme == "sqlite":
+        from longpole.store.sqlite import open_sqlite
+
+        return open_sqlite(rest.removeprefix("/") if separator else url, clock, create=create)
+    raise InvalidInputError(f"cannot open {scheme}://…: give a path, sqlite:///PATH or :memory:")

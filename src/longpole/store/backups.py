@@ -1,0 +1,52 @@
+"""Backups, and putting one back while others have the database open."""
+
+from __future__ import annotations
+
+import os
+
+from longpole.errors import InvalidInputError
+from longpole.store import migrate
+from longpole.store.sqlite import look_at, open_sqlite
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.clock import Clock
+    from longpole.store.dialect import Transaction
+
+# A backup is a step back in time, after which numbers would be given out again that somebody still holds.
+# A jump keeps whoever claimed after the backup from acting on what others claim now.
+JUMP = 1_000_000
+
+
+def restore(file: str, path: str, clock: Clock) -> str | None:
+    """Put a backup in the place of a database; give the name of the copy of what stood there, None if nothing did.
+
+    All instances of the backup are given up: their processes worked on something else meanwhile.
+    Raises InvalidInputError if the file is no sound backup of longpole's, StorageUnavailableError.
+    """
+    _check(file)
+    kept = None
+    if os.path.exists(path):
+        kept = f"{path}.before-restore-{clock.now() // 1_000_000}.backup"
+    with open_sqlite(path, clock, create=True) as engine:
+        if kept:
+            engine.back_up(kept)
+        engine.replace_with(file)
+        with engine.write(0) as tx:
+            _begin_anew(tx)
+        migrate.prepare(engine)
+    return kept
+
+
+def _check(file: str) -> None:
+    version, problems = look_at(file)
+    if problems or not version:
+        found = problems[0] if problems else "no longpole database"
+        raise InvalidInputError(f"{file} is no sound backup ({found}); choose another file")
+
+
+def _begin_anew(tx: Transaction) -> None:
+    tx.run("UPDATE project SET next_instance = next_instance + ?, sweep_due_at = 0, clock_mark = ''", (JUMP,))
+    tx.run("UPDATE todo SET token = token + ?", (JUMP,))
+    # The sweep that is due now finds them, and returns what they hold.
+    tx.run("UPDATE instance SET lease_expires_at = 0 WHERE state = 'live'")

@@ -1,0 +1,227 @@
+"""Claims: how a todo comes into an instance's hands and how it leaves them again.
+
+Each change of hands is one conditional UPDATE and its journal row in one transaction. A claim raises the todo's
+token; everything said about the claim later must name holder and token, so whoever was given up changes nothing.
+`give_back` is the only way back to the pool: release, failure, unregistering and an ended lease all pass through it.
+"""
+
+from __future__ import annotations
+
+from longpole.model import EventKind, Status
+from longpole.selection import Order
+from longpole.store import holds, journal
+from longpole.transitions import Act
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.selection import Selection
+    from longpole.settings import Settings
+    from longpole.store.dialect import Row, Transaction
+
+
+class Taken(Value):
+    """A fresh claim, as the statement that made it tells."""
+
+    number: int
+    token: int
+    attempt: int
+    why: str
+
+
+class Held(Value):
+    """A claim as its row has it."""
+
+    number: int
+    holder: int
+    token: int
+
+
+# The tail of each names the index that serves it; a test holds the query plans to that.
+ORDERS = {
+    Order.CRITICAL_PATH: (
+        "urgency, critical_path_minutes DESC, total_descendants DESC, immediate_dependents DESC, number"
+    ),
+    Order.ARRIVAL: "urgency, number",
+}
+TAKE = """
+    UPDATE todo SET status = 'in_progress', holder = ?, token = token + 1, attempts = attempts + 1,
+        claimed_at = ?, progress_percent = NULL
+    WHERE project_id = ? AND status = 'ready' AND number {pick}
+    RETURNING number, token, attempts, urgency, critical_path_minutes"""
+FIRST = "= (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1)"
+FIRST_READY = {order: TAKE.format(pick=FIRST.format(columns=columns)) for order, columns in ORDERS.items()}
+BY_NUMBER = TAKE.format(pick="= ?")
+FENCE = "WHERE project_id = ? AND number = ? AND holder = ? AND token = ? AND status = 'in_progress'"
+COMPLETE = f"""
+    UPDATE todo SET status = 'completed', holder = NULL, finished_at = ?, progress_percent = NULL
+    {FENCE} RETURNING number"""  # noqa: S608 - FENCE is a constant, as below
+PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
+GIVE_BACK = f"""
+    UPDATE todo SET holder = NULL, claimed_at = NULL, attempts = attempts - ?, unmet = unmet + ?,
+        finished_at = CASE WHEN ? THEN ? END,
+        status = CASE WHEN ? THEN 'failed' WHEN unmet + ? > 0 THEN 'blocked' ELSE 'ready' END
+    {FENCE} RETURNING status"""  # noqa: S608
+# Dependents that are cancelled or completed count along, so that `unmet` stays true whatever happens to them later.
+SATISFY = """
+    UPDATE todo SET unmet = unmet - 1, status = CASE WHEN unmet = 1 AND status = 'blocked' THEN 'ready' ELSE status END
+    WHERE project_id = ? AND number IN
+        (SELECT dependent FROM dependency WHERE project_id = ? AND predecessor = ?)"""
+
+
+def take(tx: Transaction, selection: Selection, *, holder: int) -> Taken | None:
+    """Claim the first ready todo of a selection; None if nothing is ready."""
+    row = tx.one(FIRST_READY[selection.order], (holder, tx.now, tx.project_id, tx.project_id))
+    return _taken(tx, row, holder, selection.why)
+
+
+def take_this(tx: Transaction, number: int, *, holder: int, why: str) -> Taken | None:
+    """Claim one certain todo; None if it is not ready."""
+    return _taken(tx, tx.one(BY_NUMBER, (holder, tx.now, tx.project_id, number)), holder, why)
+
+
+def taken_before(tx: Transaction, number: int, holder: int) -> Taken | None:
+    """Give the claim that an instance has on a todo already; None if it has none."""
+    row = tx.one(
+        "SELECT number, token, attempts FROM todo"
+        " WHERE project_id = ? AND number = ? AND holder = ? AND status = 'in_progress'",
+        (tx.project_id, number, holder),
+    )
+    return None if row is None else Taken(number=row[0], token=row[1], attempt=row[2], why="yours already")
+
+
+def complete(tx: Transaction, held: Held) -> bool:
+    """Complete a claim and make its dependents ready where nothing else is in their way; False if it was lost."""
+    row = tx.one(COMPLETE, (tx.now, tx.project_id, held.number, held.holder, held.token))
+    if row is None:
+        return False
+    satisfy_dependents(tx, held.number)
+    journal.write(tx, EventKind.COMPLETED, todo=held.number, instance=held.holder, token=held.token)
+    return True
+
+
+def progress(tx: Transaction, held: Held, percent: int, note: str | None) -> bool:
+    """Note how far a claim is; False if it was lost."""
+    if not tx.run(PROGRESS, (percent, tx.project_id, held.number, held.holder, held.token)):
+        return False
+    data = {"percent": percent} | ({"note": note} if note else {})
+    journal.write(tx, EventKind.PROGRESSED, todo=held.number, instance=held.holder, token=held.token, data=data)
+    return True
+
+
+def give_back(tx: Transaction, held: Held, act: Act, *, why: str, settings: Settings) -> Status | None:
+    """Return a claim to the pool by RELEASE, FAIL or EXPIRE; None, changing nothing, if it was lost already.
+
+    A released claim does not count as an attempt. A failed one rests for its backoff. Attempts that are used up
+    make the todo `failed`; what waits for it is stranded then, and shown as such.
+    """
+    attempts = _attempts(tx, held.number)
+    used_up = act is not Act.RELEASE and attempts >= settings.max_attempts
+    rest_s = settings.retry_backoff_s * 2 ** min(attempts - 1, 20) if act is Act.FAIL and not used_up else 0.0
+    row = tx.one(
+        GIVE_BACK,
+        (
+            *(int(act is Act.RELEASE), int(rest_s > 0), used_up, tx.now, used_up, int(rest_s > 0)),
+            *(tx.project_id, held.number, held.holder, held.token),
+        ),
+    )
+    if row is None:
+        return None
+    if rest_s:
+        holds.rest(tx, held.number, rest_s, why)
+    _journal_return(tx, held, act, why=why, used_up=used_up)
+    return Status(row[0])
+
+
+def held_by(tx: Transaction, holder: int) -> list[Held]:
+    """List the claims of an instance, by todo number."""
+    rows = tx.all(
+        "SELECT number, holder, token FROM todo"
+        " WHERE project_id = ? AND status = 'in_progress' AND holder = ? ORDER BY number",
+        (tx.project_id, holder),
+    )
+    return [_held(row) for row in rows]
+
+
+def orphaned(tx: Transaction) -> list[Held]:
+    """List the claims whose instance is not live. There should be none, ever; the sweep looks all the same."""
+    rows = tx.all(
+        "SELECT t.number, t.holder, t.token FROM todo t WHERE t.project_id = ? AND t.status = 'in_progress'"
+        " AND NOT EXISTS (SELECT 1 FROM instance i"
+        " WHERE i.project_id = t.project_id AND i.number = t.holder AND i.state = 'live') ORDER BY t.number",
+        (tx.project_id,),
+    )
+    return [_held(row) for row in rows]
+
+
+def held_since(tx: Transaction, at: int) -> list[Held]:
+    """List the claims that began at or before a time."""
+    rows = tx.all(
+        "SELECT number, holder, token FROM todo"
+        " WHERE project_id = ? AND status = 'in_progress' AND claimed_at <= ? ORDER BY number",
+        (tx.project_id, at),
+    )
+    return [_held(row) for row in rows]
+
+
+def oldest(tx: Transaction) -> int | None:
+    """Tell when the oldest claim began; None without claims."""
+    row = tx.one("SELECT MIN(claimed_at) FROM todo WHERE project_id = ? AND status = 'in_progress'", (tx.project_id,))
+    return row[0] if row else None
+
+
+def set_result(tx: Transaction, number: int, result: str) -> None:
+    """Note what came of a todo."""
+    tx.run("UPDATE todo_detail SET result = ? WHERE project_id = ? AND number = ?", (result, tx.project_id, number))
+
+
+def ahead_of(tx: Transaction, number: int) -> int:
+    """Count the ready todos that critical_path gives out before this one (ties by descendants left aside)."""
+    row = tx.one(
+        "SELECT COUNT(*) FROM todo t JOIN todo me ON me.project_id = t.project_id AND me.number = ?"
+        " WHERE t.project_id = ? AND t.status = 'ready' AND (t.urgency < me.urgency"
+        " OR (t.urgency = me.urgency AND t.critical_path_minutes > me.critical_path_minutes))",
+        (number, tx.project_id),
+    )
+    return row[0] if row else 0
+
+
+def why_given(tx: Transaction, number: int, token: int) -> str | None:
+    """Give the reason that the journal has for a claim; None if there is none."""
+    row = tx.one(
+        "SELECT why FROM journal WHERE project_id = ? AND todo = ? AND token = ? AND kind = 'claimed'",
+        (tx.project_id, number, token),
+    )
+    return row[0] if row else None
+
+
+def satisfy_dependents(tx: Transaction, number: int) -> None:
+    """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready."""
+    tx.run(SATISFY, (tx.project_id, tx.project_id, number))
+
+
+def _taken(tx: Transaction, row: Row | None, holder: int, why: str) -> Taken | None:
+    if row is None:
+        return None
+    number, token, attempt, urgency, minutes = row
+    why = f"{why}: {minutes:g} min to the end, urgency {urgency}"
+    journal.write(tx, EventKind.CLAIMED, todo=number, instance=holder, token=token, why=why)
+    return Taken(number=number, token=token, attempt=attempt, why=why)
+
+
+def _attempts(tx: Transaction, number: int) -> int:
+    row = tx.one("SELECT attempts FROM todo WHERE project_id = ? AND number = ?", (tx.project_id, number))
+    return row[0] if row else 0
+
+
+def _held(row: Row) -> Held:
+    return Held(number=row[0], holder=row[1], token=row[2])
+
+
+RETURNS = {Act.RELEASE: EventKind.RELEASED, Act.FAIL: EventKind.FAILED, Act.EXPIRE: EventKind.EXPIRED}
+
+
+def _journal_return(tx: Transaction, held: Held, act: Act, *, why: str, used_up: bool) -> None:
+    kinds = [RETURNS[act], EventKind.QUARANTINED] if used_up else [RETURNS[act]]
+    for kind in kinds:
+        journal.write(tx, kind, todo=held.number, instance=held.holder, token=held.token, why=why)

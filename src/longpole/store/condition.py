@@ -1,0 +1,45 @@
+"""The state that a database is in, as facts for somebody to judge; nothing of it is needed for the work itself."""
+
+from __future__ import annotations
+
+import os
+
+from longpole.store import journal
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.store import Store
+
+
+class Condition(Value):
+    """What can be seen of a database from outside and inside. Times are microseconds since 1970, UTC."""
+
+    path: str
+    schema_version: int
+    sqlite_version: tuple[int, ...]
+    file_system: str | None  # None: the system does not say
+    wal_bytes: int
+    modes: tuple[tuple[str, int], ...]  # (path, permission bits) of the database's files and its folder
+    now: int
+    newest_event_at: int  # 0 for an empty journal
+
+
+def gather(store: Store) -> Condition:
+    """Look at a project's database."""
+    from longpole.store.sqlite import SQLITE_VERSION
+    from longpole.store.sqlite_errors import MOUNTS, file_system_of
+
+    path = store.engine.url.removeprefix("sqlite:///")
+    files = [path, f"{path}-wal", f"{path}-shm", os.path.dirname(path)]
+    with store.read() as tx:
+        return Condition(
+            path=path,
+            schema_version=tx.version(),
+            sqlite_version=SQLITE_VERSION,
+            file_system=file_system_of(os.path.dirname(path), MOUNTS),
+            wal_bytes=os.path.getsize(f"{path}-wal") if os.path.exists(f"{path}-wal") else 0,
+            modes=tuple((file, os.stat(file).st_mode & 0o777) for file in files if os.path.exists(file)),
+            now=tx.now,
+            newest_event_at=journal.newest_at(tx),
+        )

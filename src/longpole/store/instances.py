@@ -1,0 +1,158 @@
+"""Instances: a row for each start of an agent session, with the one lease that covers all its claims."""
+
+from __future__ import annotations
+
+import os
+
+from longpole.model import EventKind, InstanceInfo
+from longpole.store import journal, projects
+from longpole.transitions import Act
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.store.dialect import Row, Transaction
+
+ENDS = {Act.RELEASE: ("left", EventKind.UNREGISTERED), Act.EXPIRE: ("lost", EventKind.LOST)}
+COLUMNS = "number, name, state, registered_at, heartbeat_at, lease_expires_at, host, process_id"
+
+
+class Lease(Value):
+    """What an act needs to know of a live instance."""
+
+    number: int
+    name: str
+    heartbeat_at: int
+    lease_expires_at: int
+
+
+def register(
+    tx: Transaction, name: str | None, *, lease_s: float, host: str | None = None, process_id: int | None = None
+) -> Lease:
+    """Add a live instance; without a name it is called agent-NUMBER. The caller has seen that the name is free."""
+    number = projects.next_instance(tx)
+    name = name or f"agent-{number}"
+    expires_at = tx.now + microseconds(lease_s)
+    tx.run(
+        f"INSERT INTO instance (project_id, {COLUMNS}) VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?)",  # noqa: S608 - constant
+        (tx.project_id, number, name, tx.now, tx.now, expires_at, host, process_id),
+    )
+    projects.sweep_by(tx, expires_at)
+    journal.write(tx, EventKind.REGISTERED, instance=number)
+    return Lease(number=number, name=name, heartbeat_at=tx.now, lease_expires_at=expires_at)
+
+
+def live(tx: Transaction, number: int) -> Lease | None:
+    """Give a live instance by its number; None once it has left or was given up."""
+    row = tx.one(
+        "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
+        " WHERE project_id = ? AND number = ? AND state = 'live'",
+        (tx.project_id, number),
+    )
+    return _lease(row)
+
+
+def named(tx: Transaction, name: str) -> Lease | None:
+    """Give the live instance of a name; None if there is none."""
+    row = tx.one(
+        "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
+        " WHERE project_id = ? AND name = ? AND state = 'live'",
+        (tx.project_id, name),
+    )
+    return _lease(row)
+
+
+def beat(tx: Transaction, number: int, lease_s: float) -> int | None:
+    """Renew an instance's lease and give its new end; None, changing nothing, if the instance is not live."""
+    row = tx.one(
+        "UPDATE instance SET heartbeat_at = ?, lease_expires_at = ?"
+        " WHERE project_id = ? AND number = ? AND state = 'live' RETURNING lease_expires_at",
+        (tx.now, tx.now + microseconds(lease_s), tx.project_id, number),
+    )
+    return None if row is None else row[0]
+
+
+def end(tx: Transaction, number: int, act: Act, why: str) -> None:
+    """Retire a live instance: as `left` by RELEASE, as `lost` by EXPIRE. Its claims are the caller's to return."""
+    state, kind = ENDS[act]
+    if tx.run(
+        "UPDATE instance SET state = ? WHERE project_id = ? AND number = ? AND state = 'live'",
+        (state, tx.project_id, number),
+    ):
+        journal.write(tx, kind, instance=number, why=why)
+
+
+def expired(tx: Transaction) -> list[Lease]:
+    """List the live instances whose lease has ended."""
+    rows = tx.all(
+        "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
+        " WHERE project_id = ? AND state = 'live' AND lease_expires_at <= ? ORDER BY number",
+        (tx.project_id, tx.now),
+    )
+    return [lease for row in rows if (lease := _lease(row))]
+
+
+def grace(tx: Transaction, lease_s: float) -> None:
+    """Give every live instance a whole lease from now on, neither more nor less: time stepped, or stood still."""
+    tx.run(
+        "UPDATE instance SET heartbeat_at = ?, lease_expires_at = ? WHERE project_id = ? AND state = 'live'",
+        (tx.now, tx.now + microseconds(lease_s), tx.project_id),
+    )
+
+
+def next_expiry(tx: Transaction) -> int | None:
+    """Tell when the first lease ends; None without live instances."""
+    row = tx.one("SELECT MIN(lease_expires_at) FROM instance WHERE project_id = ? AND state = 'live'", (tx.project_id,))
+    return row[0] if row else None
+
+
+def count_live(tx: Transaction) -> int:
+    """Count the live instances."""
+    row = tx.one("SELECT COUNT(*) FROM instance WHERE project_id = ? AND state = 'live'", (tx.project_id,))
+    return row[0] if row else 0
+
+
+def listing(tx: Transaction, *, every: bool = False) -> list[InstanceInfo]:
+    """List the live instances, or every one there ever was, by number, each with the todos it holds."""
+    rows = tx.all(
+        f"SELECT {COLUMNS} FROM instance WHERE project_id = ? AND (state = 'live' OR ?) ORDER BY number",  # noqa: S608
+        (tx.project_id, every),
+    )
+    held: dict[int, list[str]] = {}
+    for holder, todo_id in tx.all(
+        "SELECT t.holder, d.id FROM todo t JOIN todo_detail d ON d.project_id = t.project_id AND d.number = t.number"
+        " WHERE t.project_id = ? AND t.status = 'in_progress' ORDER BY t.holder, t.number",
+        (tx.project_id,),
+    ):
+        held.setdefault(holder, []).append(todo_id)
+    return [_info(row, tuple(held.get(row[0], ()))) for row in rows]
+
+
+def microseconds(seconds: float) -> int:
+    """Turn a duration into the unit of stored times."""
+    return int(seconds * 1_000_000)
+
+
+def _lease(row: Row | None) -> Lease | None:
+    if row is None:
+        return None
+    return Lease(number=row[0], name=row[1], heartbeat_at=row[2], lease_expires_at=row[3])
+
+
+def _info(row: Row, holding: tuple[str, ...]) -> InstanceInfo:
+    names = ("number", "name", "state", "registered_at", "heartbeat_at", "lease_expires_at", "host", "process_id")
+    return InstanceInfo(**dict(zip(names, row, strict=True)), holding=holding)
+
+
+def process_is_gone(tx: Transaction, number: int) -> bool:
+    """Tell whether an instance lived in a process of this machine that has ended; False where nobody can tell."""
+    row = tx.one("SELECT host, process_id FROM instance WHERE project_id = ? AND number = ?", (tx.project_id, number))
+    if row is None or row[1] is None or row[0] != os.uname().nodename:
+        return False
+    try:
+        os.kill(row[1], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,142 @@
+"""The project's row: its settings, its graph version, and when the next sweep is due."""
+
+from __future__ import annotations
+
+import json
+
+from longpole import settings as setting
+from longpole.errors import InvalidInputError
+from longpole.model import EventKind
+from longpole.settings import Settings
+from longpole.store import journal
+from longpole.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.store.dialect import Transaction
+
+MAX_NAME = 100
+
+
+class ProjectRow(Value):
+    """What every act reads first. `sweep_due_at`: nothing can be due before; `clock_mark`: see the dialect."""
+
+    settings: Settings
+    sweep_due_at: int
+    clock_mark: str
+    graph_version: int
+
+
+class SettingsCache:
+    """The settings last parsed, with their text: most acts find the same text again."""
+
+    def __init__(self) -> None:
+        self._text = "{}"
+        self._settings = Settings()
+
+    def parse(self, text: str) -> Settings:
+        """Give the settings that a stored text means."""
+        if text != self._text:
+            self._settings = setting.merged(json.loads(text))
+            self._text = text
+        return self._settings
+
+
+def find(tx: Transaction, name: str) -> int | None:
+    """Give a project's key; None if there is no such project."""
+    row = tx.one("SELECT project_id FROM project WHERE name = ?", (name,))
+    return row[0] if row else None
+
+
+def ensure(tx: Transaction, name: str) -> int:
+    """Give a project's key, creating the project where there is none.
+
+    Raises InvalidInputError for a name that could not be typed or shown.
+    """
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidInputError(f"a project's name is 1 to {MAX_NAME} printable characters, not {name!r}")
+    tx.run("INSERT INTO project (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, tx.now))
+    found = find(tx, name)
+    assert found is not None
+    return found
+
+
+def names(tx: Transaction) -> list[str]:
+    """List the projects of the database by name."""
+    return [row[0] for row in tx.all("SELECT name FROM project ORDER BY name")]
+
+
+def load(tx: Transaction, cache: SettingsCache) -> ProjectRow:
+    """Read the project's row."""
+    row = tx.one(
+        "SELECT settings, sweep_due_at, clock_mark, graph_version FROM project WHERE project_id = ?", (tx.project_id,)
+    )
+    assert row is not None
+    return ProjectRow(settings=cache.parse(row[0]), sweep_due_at=row[1], clock_mark=row[2], graph_version=row[3])
+
+
+def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
+    """Change settings; None puts one back to its default. Everything due is judged anew at the next act.
+
+    Raises InvalidInputError for an unknown name or a value out of range.
+    """
+    row = tx.one("SELECT settings FROM project WHERE project_id = ?", (tx.project_id,))
+    assert row is not None
+    overrides = json.loads(row[0])
+    for name, value in changes.items():
+        if value is None:
+            overrides.pop(setting.known(name), None)
+        else:
+            overrides[name] = setting.parsed(name, value)
+    settings = setting.merged(overrides)
+    tx.run(
+        "UPDATE project SET settings = ?, sweep_due_at = 0 WHERE project_id = ?",
+        (json.dumps(overrides, sort_keys=True), tx.project_id),
+    )
+    journal.write(tx, EventKind.CONFIGURED, data=changes)
+    return settings
+
+
+def sweep_by(tx: Transaction, at: int) -> None:
+    """See to it that a sweep looks no later than at this time."""
+    tx.run("UPDATE project SET sweep_due_at = ? WHERE project_id = ? AND sweep_due_at > ?", (at, tx.project_id, at))
+
+
+def sweep_due(tx: Transaction) -> int:
+    """Tell when the next sweep is due."""
+    row = tx.one("SELECT sweep_due_at FROM project WHERE project_id = ?", (tx.project_id,))
+    return row[0] if row else 0
+
+
+def swept(tx: Transaction, due_at: int, mark: str) -> None:
+    """Note that everything due has been seen to, and when to look again."""
+    tx.run("UPDATE project SET sweep_due_at = ?, clock_mark = ? WHERE project_id = ?", (due_at, mark, tx.project_id))
+
+
+def graph_changed(tx: Transaction) -> None:
+    """Raise the graph's version: whatever was computed from the old graph is stale."""
+    tx.run("UPDATE project SET graph_version = graph_version + 1 WHERE project_id = ?", (tx.project_id,))
+
+
+def descendants_counted(tx: Transaction) -> None:
+    """Note that every todo's total_descendants is that of the graph as it stands."""
+    tx.run("UPDATE project SET descendants_version = graph_version WHERE project_id = ?", (tx.project_id,))
+
+
+def next_numbers(tx: Transaction, count: int) -> int:
+    """Reserve numbers for new todos and give the first."""
+    statement = "UPDATE project SET next_todo = next_todo + ? WHERE project_id = ? RETURNING next_todo"
+    return _reserve(tx, statement, count)
+
+
+def next_instance(tx: Transaction) -> int:
+    """Reserve the number of a new instance."""
+    return _reserve(
+        tx, "UPDATE project SET next_instance = next_instance + ? WHERE project_id = ? RETURNING next_instance", 1
+    )
+
+
+def _reserve(tx: Transaction, statement: str, count: int) -> int:
+    row = tx.one(statement, (count, tx.project_id))
+    assert row is not None
+    return int(row[0]) - count

@@ -1,0 +1,48 @@
+"""What acts with an idempotency key answered: a retry after a lost reply gets the same answer and changes nothing."""
+
+from __future__ import annotations
+
+import json
+
+from longpole.errors import InvalidInputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from longpole.store.dialect import Transaction
+
+KEPT_S = 86400
+MAX_KEY = 200
+
+
+def find(tx: Transaction, key: str | None, act: str) -> dict[str, Any] | None:
+    """Give the answer that this key got before; None if it is new, or if there is no key.
+
+    Raises InvalidInputError if the key belongs to another act: of another instance, another verb, another todo.
+    """
+    if key is None:
+        return None
+    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
+        raise InvalidInputError(f"an idempotency key is 1 to {MAX_KEY} printable characters")
+    row = tx.one("SELECT act, answer FROM reply WHERE project_id = ? AND key = ?", (tx.project_id, key))
+    if row is None:
+        return None
+    if row[0] != act:
+        raise InvalidInputError(f"the idempotency key {key!r} was used for another act ({row[0]}); use a new one")
+    answer: dict[str, Any] = json.loads(row[1])
+    return answer
+
+
+def keep(tx: Transaction, key: str | None, act: str, answer: dict[str, Any]) -> None:
+    """Keep the answer of an act that has just been done in this transaction."""
+    if key is not None:
+        tx.run(
+            "INSERT INTO reply (project_id, key, at, act, answer) VALUES (?, ?, ?, ?, ?)",
+            (tx.project_id, key, tx.now, act, json.dumps(answer)),
+        )
+
+
+def prune(tx: Transaction) -> None:
+    """Forget the answers older than a day."""
+    tx.run("DELETE FROM reply WHERE project_id = ? AND at < ?", (tx.project_id, tx.now - KEPT_S * 1_000_000))

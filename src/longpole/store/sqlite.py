@@ -1,0 +1,316 @@
+"""SQLite, through apsw: connections, the two doors, and what differs from PostgreSQL.
+
+apsw brings a current SQLite; the interpreter's own is often older than 3.51.3, below which a race at the
+reset of the write-ahead log can corrupt the file.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+
+import apsw
+
+from longpole.errors import StorageUnavailableError
+from longpole.store.sqlite_errors import refuse_network, translated
+from longpole.store.turnstile import Turnstile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Self
+
+    from longpole.clock import Clock
+    from longpole.store.dialect import Row
+
+TIMEOUT_S = 30.0
+SCHEMA_WORDS = {
+    "identity": "INTEGER PRIMARY KEY",
+    "journal_key": "seq INTEGER PRIMARY KEY",
+    "clustered": "WITHOUT ROWID",
+}
+# 4,000 pages: a checkpoint writes a page once however often it changed since the last one (+20 % cycles against 1,000).
+# No mmap_size, ever: it is part of the known corruptions.
+PRAGMAS = """
+    PRAGMA journal_mode=WAL;
+    PRAGMA cache_size=-64000;
+    PRAGMA wal_autocheckpoint=4000;
+    PRAGMA trusted_schema=OFF;
+"""
+MEMORY = ":memory:"
+FIRST_SAFE = (3, 51, 3)
+SQLITE_VERSION = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+JUMP_S = 5.0  # a clock that stood still or stepped by more than this gets every instance a lease of grace
+
+
+class SqliteEngine:
+    """One SQLite database. Connections are pooled: each door has one of its own, so threads may share the engine."""
+
+    def __init__(self, path: str, clock: Clock, *, durability: str = "full") -> None:
+        self.path, self.clock, self._durability = path, clock, durability
+        self.url = path if path == MEMORY else f"sqlite:///{path}"
+        self._idle: list[_Connection] = []
+        self._memory_turn = RLock()  # ":memory:" has one connection, which doors take in turn
+        self._process_id = os.getpid()
+        if path != MEMORY:
+            refuse_network(path)
+        self._give(self._open())
+
+    def read(self, project_id: int) -> _Door:
+        """Open a transaction that only reads; it never waits for a writer."""
+        return _Door(self, project_id, begin="BEGIN")
+
+    def write(self, project_id: int) -> _Door:
+        """Open a transaction that writes; BEGIN IMMEDIATE, since SQLite cannot wait when a read turns into a write."""
+        return _Door(self, project_id, begin="BEGIN IMMEDIATE")
+
+    def set_durability(self, durability: str) -> None:
+        """Choose synchronous=FULL (full) or NORMAL (normal) for all connections from now on."""
+        self._durability = durability
+
+    def data_version(self) -> int:
+        """Give SQLite's data version: it changes when another connection has committed."""
+        connection = self._take()
+        try:
+            return int(connection.database.pragma("data_version"))
+        finally:
+            self._give(connection)
+
+    def back_up(self, path: str) -> None:
+        """Write a consistent, compact copy to a new file, readable by its owner alone."""
+        connection = self._take()
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+            connection.database.execute("VACUUM INTO ?", (path,))
+        except (apsw.Error, OSError) as error:
+            raise translated(error, path) from error
+        finally:
+            self._give(connection)
+
+    def replace_with(self, path: str) -> None:
+        """Put the content of another database in the place of this one; whoever has this one open sees it whole."""
+        connection = self._take()
+        try:
+            source = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+            with connection.database.backup("main", source, "main") as copy:
+                copy.step()
+            source.close()
+        except (apsw.Error, OSError) as error:
+            raise translated(error, path) from error
+        finally:
+            self._give(connection)
+
+    def problems(self) -> list[str]:
+        """Give the lines of SQLite's quick_check that are not "ok"."""
+        connection = self._take()
+        try:
+            rows = connection.database.execute("PRAGMA quick_check").fetchall()
+            return [str(row[0]) for row in rows if row[0] != "ok"]
+        except apsw.Error as error:
+            return [str(error)]
+        finally:
+            self._give(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _take(self) -> _Connection:
+        if self.path == MEMORY:
+            self._memory_turn.acquire()
+            return self._idle[0]
+        if self._process_id != os.getpid():
+            # SQLite forbids a connection to cross a fork: the child leaves them be and opens its own.
+            self._idle, self._process_id = [], os.getpid()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        connection.set_durability(self._durability)
+        return connection
+
+    def _give(self, connection: _Connection) -> None:
+        if self.path == MEMORY and self._idle:
+            self._memory_turn.release()
+        else:
+            self._idle.append(connection)
+
+    def _open(self) -> _Connection:
+        try:
+            return _Connection(self.path)
+        except (apsw.Error, OSError) as error:
+            raise translated(error, self.path) from error
+
+
+class _Connection:
+    """An apsw connection and its place at the turnstile."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self._durability = path, ""
+        if path != MEMORY and not os.path.exists(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # -wal and -shm take the file's mode over
+        self.database = apsw.Connection(path)
+        self.turnstile = Turnstile(f"{path}-turn", TIMEOUT_S)
+        # Without this guarantee SQLite prepares a statement anew whenever a value is bound that its planner might
+        # want to look at: a claim took 44 µs instead of 10, reading a todo 38 instead of 8.
+        self.database.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        self.database.set_busy_handler(self.turnstile.wait)
+        self.database.execute(PRAGMAS).fetchall()
+
+    def set_durability(self, durability: str) -> None:
+        if durability != self._durability:
+            self.database.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
+            self._durability = durability
+
+    def begin(self, statement: str) -> None:
+        if statement == "BEGIN" or self.path == MEMORY:
+            self.database.execute(statement)
+            return
+        try:
+            if not self.turnstile.enter():
+                raise apsw.BusyError(f"BusyError: no turn within {TIMEOUT_S:g} s")
+            self.database.execute(statement)
+        finally:
+            self.turnstile.leave()
+
+    def close(self) -> None:
+        self.turnstile.close()
+        self.database.close()
+
+
+class _Door:
+    """See dialect.Door. The transaction object is the door itself's connection with the statements' methods."""
+
+    def __init__(self, engine: SqliteEngine, project_id: int, *, begin: str) -> None:
+        self._engine, self._project_id, self._begin = engine, project_id, begin
+        self._connection: _Connection | None = None
+
+    def __enter__(self) -> SqliteTransaction:
+        connection = self._engine._take()  # noqa: SLF001 - a door is the engine's own
+        try:
+            connection.begin(self._begin)
+        except (apsw.Error, OSError) as error:
+            self._engine._give(connection)  # noqa: SLF001
+            raise translated(error, self._engine.path) from error
+        self._connection = connection
+        return SqliteTransaction(connection.database, self._project_id, self._engine.clock)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        try:
+            if error is None:
+                connection.database.execute("COMMIT")
+        except apsw.Error as failed:
+            error = failed
+        finally:
+            if connection.database.in_transaction:
+                connection.database.execute("ROLLBACK")
+            self._engine._give(connection)  # noqa: SLF001
+        if isinstance(error, apsw.Error):
+            raise translated(error, self._engine.path) from error
+
+
+class SqliteTransaction:
+    """See dialect.Transaction."""
+
+    def __init__(self, database: apsw.Connection, project_id: int, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self.project_id, self.now = project_id, clock.now()
+
+    def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Give all rows of a statement."""
+        return self._database.execute(_spelled(sql), parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
+        """Give the first row of a statement, None if there is none."""
+        rows = self._database.execute(_spelled(sql), parameters).fetchall()
+        return rows[0] if rows else None
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run a statement that gives no rows; tell how many rows it changed."""
+        self._database.execute(_spelled(sql), parameters)
+        return self._database.changes()
+
+    def many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement once for each row of parameters."""
+        self._database.executemany(_spelled(sql), rows)
+
+    def version(self) -> int:
+        """Tell the schema's version; 0 for an empty database."""
+        return int(self._database.pragma("user_version"))
+
+    def migrate(self, script: str, version: int) -> None:
+        """Run a migration's statements and note its number."""
+        self._database.execute(script.format(**SCHEMA_WORDS)).fetchall()
+        self._database.execute(f"PRAGMA user_version={version:d}").fetchall()
+
+    def listed(self, values: Iterable[int] | Iterable[str]) -> object:
+        """Give a list as JSON, which the statement opens with json_each."""
+        import json
+
+        return json.dumps(list(values))
+
+    def lock_project(self) -> None:
+        """Nothing to do: BEGIN IMMEDIATE keeps all other writers out."""
+
+    def clock_jumped(self, mark: str) -> tuple[str, bool]:
+        """Compare the wall clock with the seconds since boot, which stand still while the machine sleeps.
+
+        The mark is "wall minus monotonic, monotonic", in seconds. After a restart of the machine the monotonic
+        clock is behind the mark; no process lived through that, so it is no jump.
+        """
+        monotonic = self._clock.monotonic()
+        offset = self.now / 1e6 - monotonic
+        then, _, passed = mark.partition(" ")
+        jumped = bool(mark) and monotonic >= float(passed) and abs(offset - float(then)) > JUMP_S
+        return f"{offset:.3f} {monotonic:.3f}", jumped
+
+
+def _spelled(sql: str) -> str:
+    return sql.replace("INTS", _EACH).replace("TEXTS", _EACH) if "S" in sql else sql
+
+
+_EACH = "(SELECT value FROM json_each(?))"
+
+
+def open_sqlite(path: str, clock: Clock, *, create: bool) -> SqliteEngine:
+    """Open a database file, or a new one in memory.
+
+    Raises StorageUnavailableError where the file is missing (and create is off), unreadable or no database.
+    """
+    if SQLITE_VERSION < FIRST_SAFE:
+        raise StorageUnavailableError(
+            f"SQLite {apsw.sqlite_lib_version()} can corrupt a database; install apsw 3.51.3 or newer"
+        )
+    if path != MEMORY:
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.exists(path) and not create:
+            raise StorageUnavailableError(f"there is no longpole database at {path}; `longpole init` makes one")
+        if create and not os.path.isdir(folder):
+            os.makedirs(folder, 0o700)
+        path = os.path.abspath(path)
+    return SqliteEngine(path, clock)
+
+
+def look_at(path: str) -> tuple[int, list[str]]:
+    """Give the schema version of a database file and what is wrong with it, without changing a byte of it.
+
+    Raises StorageUnavailableError if it cannot be read or is no database.
+    """
+    try:
+        database = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            rows = database.execute("PRAGMA quick_check").fetchall()
+            return int(database.pragma("user_version")), [str(row[0]) for row in rows if row[0] != "ok"]
+        finally:
+            database.close()
+    except apsw.Error as error:
+        raise translated(error, path) from error

@@ -1,0 +1,75 @@
+"""Fair turns at SQLite's single write lock, among processes.
+
+SQLite lets whoever asks at the right moment write next: with 8 saturating processes one of them waited for
+3.6 of 5 seconds. Here a process that has waited long takes the turnstile, a lock file, and while it stands
+in it nobody else may ask; so the worst wait stays near PATIENCE_S, and short waits cost nothing
+(docs/decisions/0007 has the figures).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+PATIENCE_S = 0.02
+POLL_S = 0.001
+FRONT_POLL_S = 0.0001
+
+
+class Turnstile:
+    """One connection's place at the turnstile."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._file = -1
+        self._standing = False
+        self._since = 0.0
+
+    def enter(self) -> bool:
+        """Wait until nobody stands in the turnstile; False if the time is up first."""
+        self._since = time.monotonic()
+        while not self._pass():
+            if self._waited() > self._timeout_s:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def wait(self, _count: int) -> bool:
+        """Wait a little for the write lock: SQLite's busy handler. False if the time is up."""
+        waited = self._waited()
+        if waited > PATIENCE_S and not self._standing:
+            self._standing = self._take()
+        time.sleep(FRONT_POLL_S if self._standing else POLL_S)
+        return waited < self._timeout_s
+
+    def leave(self) -> None:
+        """Make room: the write lock is held now, or given up on."""
+        if self._standing:
+            self._standing = False
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the lock file back."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _waited(self) -> float:
+        return time.monotonic() - self._since
+
+    def _pass(self) -> bool:
+        if not self._take():
+            return False
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        return True
+
+    def _take(self) -> bool:
+        if self._file < 0:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,62 @@
+"""Frozen records: the plain values that longpole's layers hand to each other."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options: object):  # noqa: ANN201, D103 - a stand-in, see below
+        return lambda cls: cls
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=True)
+class Value:
+    """A frozen record with keyword-only fields, compared by its content.
+
+    A subclass lists its fields as annotations, defaults behind `=`; a default is shared, so it must be immutable.
+    It is what a frozen dataclass would be, without importing `dataclasses`: that import costs 1.5 times
+    a bare interpreter's start, and every `longpole next` would pay for it (docs/decisions/0003).
+    Raises TypeError for a missing or unknown field and AttributeError for an assignment.
+    """
+
+    __slots__ = ()
+    _fields: tuple[str, ...] = ()
+    _names: frozenset[str] = frozenset()
+    _defaults: dict[str, Any] = {}  # noqa: RUF012 - typing.ClassVar would import typing
+
+    def __init_subclass__(cls) -> None:
+        own = [name for name in cls.__annotations__ if not name.startswith("_")]
+        cls._fields = (*cls._fields, *own)
+        cls._names = frozenset(cls._fields)
+        cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
+
+    def __init__(self, **fields: Any) -> None:
+        content = self.__dict__
+        content.update(self._defaults)
+        content.update(fields)
+        if content.keys() != self._names:
+            missing = [name for name in self._fields if name not in content]
+            unknown = [name for name in fields if name not in self._names]
+            raise TypeError(f"{type(self).__name__}: missing {missing}, unknown {unknown}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; use replace({name}=…)")
+
+    def replace(self, **changes: Any) -> Self:
+        """Give a copy with the named fields changed."""
+        return type(self)(**{**self.as_dict(), **changes})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the fields in order as a new dict; nested values stay values."""
+        return {name: self.__dict__[name] for name in self._fields}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.as_dict().values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
