@@ -18,7 +18,7 @@ WITH_VALUE = frozenset(("--db", "--project"))
 def main() -> None:
     """Run the command line and exit with its code."""
     arguments = sys.argv[1:]
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a todo may be in any script
+    _prepare_stdout()
     try:
         code = _road(arguments)(arguments)
         sys.stdout.flush()
@@ -28,6 +28,13 @@ def main() -> None:
     except BrokenPipeError:  # the reader had enough: `longpole list | head`
         _forget_stdout()
         code = 0
+    except OSError as error:
+        if error.filename is not None:  # of some other file: that is a mistake of ours
+            raise
+        _forget_stdout()
+        told = f"longpole: the answer could not be written ({error.strerror}); a change that was asked for is made"
+        print(told, file=sys.stderr)
+        code = 1
     sys.exit(code)
 
 
@@ -40,6 +47,13 @@ def _road(arguments: list[str]) -> Callable[[list[str]], int]:
     from longpole.cli import commands
 
     return commands.run
+
+
+def _prepare_stdout() -> None:
+    """See to it that whatever a todo's text is can be printed, or goes nowhere if stdout is closed."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open for as long as we run
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a text file, in tests as well
 
 
 def _forget_stdout() -> None:

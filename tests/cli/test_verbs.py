@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+
+import longpole as library
+from longpole.model import Status
+from longpole.settings import SPECS
+from tests.cli.calling import process
+
+
+def test_init_makes_a_private_database_and_says_what_to_do_next(empty):
+    answer = empty("init")
+
+    place = empty.folder / ".longpole" / "longpole.db"
+    assert answer.code == 0
+    assert "longpole add" in answer.out
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+def test_init_succeeds_where_it_was_called_before(longpole):
+    answer = longpole("init")
+
+    assert answer.code == 0
+    assert "exists already: project 'default' with 4 todos" in answer.out
+    assert longpole.json("init")["created"] is False
+
+
+def test_add_prints_the_id_alone(longpole):
+    assert longpole("add", "More", "--id", "more").out == "more\n"
+
+
+def test_add_keeps_all_that_it_was_told(longpole):
+    words = ("--estimate", "1h30m", "--priority", "0", "--branch", "b", "--touches", "src/a", "--touches", "src/b/")
+
+    todo = longpole.json("add", "T", "--description", "D", "--needs", "gpu", "--after", "api", *words)["todo"]
+
+    assert todo["estimate_minutes"] == 90
+    assert (todo["priority"], todo["branch"], todo["description"]) == (0, "b", "D")
+    assert (todo["touches"], todo["needs"], todo["depends_on"]) == (["src/a", "src/b/"], ["gpu"], ["api"])
+
+
+def test_the_global_options_stand_before_or_after_the_verb(empty, tmp_path):
+    place = str(tmp_path / "other.db")
+    empty("--db", place, "--project", "site", "init")
+    empty("--db", place, "add", "--project", "site", "T", "--id", "t")
+
+    before = empty("--db", place, "--project", "site", "--json", "list").document
+    after = empty("list", "--db", place, "--project", "site", "--json").document
+
+    assert before == after
+    assert [todo["id"] for todo in before["todos"]] == ["t"]
+
+
+def test_quiet_says_nothing(longpole):
+    answer = longpole("list", "--quiet")
+
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+
+
+def test_list_filters_by_status_and_branch(longpole):
+    assert [todo["id"] for todo in longpole.json("list", "--status", "ready")["todos"]] == ["schema"]
+    assert [todo["id"] for todo in longpole.json("list", "--branch", "backend")["todos"]] == ["api"]
+
+
+def test_show_tells_of_dependencies_holds_and_attempts(longpole):
+    longpole("next", "--as", "x")
+    longpole("fail", "schema", "--as", "x", "--token", "1", "--reason", "no luck")
+    longpole("edit", "page", "--hold", "a decision is missing")
+
+    schema, page = longpole("show", "schema").out, longpole("show", "page").out
+
+    assert "claimed by x, token 1" in schema
+    assert "failed by x: no luck" in schema
+    assert "waits for\n    schema  Design the schema" in page
+    assert "manual: a decision is missing" in page
+
+
+def test_why_names_what_is_waited_for(longpole):
+    answer = longpole.json("why", "release")
+
+    assert answer["id"] == "release"
+    assert "api" in answer["summary"]
+    assert longpole("why", "release").out.startswith(answer["summary"])
+
+
+def test_the_critical_path_is_told_from_its_first_todo_on(longpole):
+    answer = longpole.json("critical-path")
+
+    assert [todo["id"] for todo in answer["todos"]] == ["schema", "api", "release"]
+    assert answer["remaining_minutes"] == 165
+    assert "2h45m  schema" in longpole("critical-path").out
+
+
+def test_status_tells_counts_time_left_and_who_holds_what(longpole):
+    longpole("next", "--as", "claude-1")
+
+    answer, words = longpole.json("status"), longpole("status").out
+
+    assert answer["counts"] == dict.fromkeys(map(str, Status), 0) | {"in_progress": 1, "blocked": 3}
+    assert answer["holding"] == [{"id": "schema", "instance": "claude-1", "progress_percent": None}]
+    assert (answer["remaining_minutes"], answer["live_instances"], answer["finished"]) == (165, 1, False)
+    assert "claude-1 holds schema  Design the schema" in words
+    assert "2h45m left" in words
+
+
+def test_status_names_what_is_stuck(longpole):
+    longpole("settings", "max_attempts", "1")
+    longpole("next", "--as", "x")
+    longpole("fail", "schema", "--as", "x", "--token", "1", "--reason", "no luck")
+
+    assert "schema" in longpole.json("status")["stuck"][0]
+    assert "stuck: schema" in longpole("status").out
+
+
+def test_edits_change_the_todo(longpole):
+    todo = longpole.json("edit", "api", "--title", "New", "--estimate", "1h", "--branch", "", "--priority", "1")["todo"]
+
+    assert (todo["title"], todo["estimate_minutes"], todo["branch"], todo["priority"]) == ("New", 60, None, 1)
+
+
+def test_a_hold_sets_a_todo_aside_until_it_is_lifted(longpole):
+    held = longpole.json("edit", "schema", "--hold", "later")["todo"]
+    lifted = longpole.json("edit", "schema", "--lift")["todo"]
+
+    assert (held["status"], [hold["reason"] for hold in held["holds"]]) == ("blocked", ["later"])
+    assert (lifted["status"], lifted["holds"]) == ("ready", [])
+
+
+def test_an_edit_of_nothing_is_a_usage_error(longpole):
+    assert longpole("edit", "api").code == 2
+    assert longpole("edit", "api", "--hold", "x", "--lift").code == 2
+
+
+def test_links_are_made_and_undone(longpole):
+    assert longpole.json("link", "page", "--after", "api")["linked"] == ["api"]
+    assert longpole.json("unlink", "page", "--after", "api")["unlinked"] == ["api"]
+
+
+def test_a_circle_is_refused_and_named(longpole):
+    answer = longpole("link", "schema", "--after", "release")
+
+    assert answer.code == 1
+    assert all(todo in answer.err for todo in ("schema", "release"))
+
+
+def test_cancel_frees_the_dependents_or_takes_them_along(longpole):
+    assert longpole.json("cancel", "schema")["cancelled"] == ["schema"]
+    assert longpole.json("show", "api")["todo"]["status"] == "ready"
+    assert set(longpole.json("cancel", "api", "--cascade")["cancelled"]) == {"api", "release"}
+
+
+def test_reopen_takes_a_todo_up_again(longpole):
+    longpole("done", "schema", "--force")
+
+    answer = longpole.json("reopen", "schema")
+
+    assert (answer["reopened"], answer["status"]) == ("schema", "ready")
+
+
+def test_retry_revives_a_failed_todo(longpole):
+    longpole("settings", "max_attempts", "1")
+    longpole("next", "--as", "x")
+    longpole("fail", "schema", "--as", "x", "--token", "1", "--reason", "no luck")
+
+    assert longpole.json("retry", "schema")["status"] == "ready"
+
+
+def test_register_says_so_when_the_name_is_live_already(longpole):
+    first, second = longpole.json("register", "--as", "x"), longpole.json("register", "--as", "x")
+
+    assert (first["registered"], second["registered"]) == (True, False)
+    assert first["number"] == second["number"]
+    assert longpole("register", "--as", "x").code == 0
+
+
+def test_register_makes_a_name_where_none_is_given(longpole):
+    name = longpole("register").out.strip()
+
+    assert [one["name"] for one in longpole.json("instances")["instances"]] == [name]
+
+
+def test_register_refuses_the_name_of_an_instance_that_lives_in_a_process(longpole):
+    with library.open(str(longpole.folder / ".longpole" / "longpole.db")) as project, project.register("x"):
+        answer = longpole("register", "--as", "x")
+
+    assert answer.code == 1
+    assert f"process {os.getpid()}" in answer.err
+
+
+def test_unregister_gives_everything_back(longpole):
+    longpole("next", "--as", "x")
+
+    answer = longpole.json("unregister", "--as", "x")
+
+    assert answer["released"] == ["schema"]
+    assert longpole.json("instances")["instances"] == []
+    assert longpole.json("instances", "--every")["instances"][0]["state"] == "left"
+
+
+def test_the_journal_prints_one_document_a_line(longpole):
+    longpole("next", "--as", "x")
+
+    events = [json.loads(line) for line in longpole("journal", "--json").out.splitlines()]
+
+    assert [event["kind"] for event in events] == ["added"] * 4 + ["registered", "claimed"]
+    assert set(events[-1]) == {"v", "seq", "at", "kind", "todo", "instance", "token", "why", "data"}
+
+
+def test_the_journal_goes_on_after_a_cursor_and_tells_of_one_todo(longpole):
+    seq = json.loads(longpole("journal", "--json").out.splitlines()[0])["seq"]
+    longpole("next", "--as", "x")
+
+    later = [json.loads(line)["todo"] for line in longpole("journal", "--json", "--after", str(seq)).out.splitlines()]
+    about = longpole("journal", "--todo", "schema").out.splitlines()
+
+    assert later == ["api", "page", "release", None, "schema"]
+    assert [line.split()[2] for line in about] == ["added", "claimed"]
+
+
+def test_metrics_count_by_instance(longpole):
+    longpole("next", "--as", "x")
+    longpole("done", "schema", "--as", "x", "--token", "1", "--next")
+    longpole("done", "page", "--force")
+
+    answer = longpole.json("metrics")
+
+    assert (answer["claimed"], answer["completed"], answer["completed_by_hand"]) == (2, 2, 1)
+    assert [(one["name"], one["claimed"], one["completed"]) for one in answer["instances"]] == [("x", 2, 1)]
+    assert longpole("metrics").out.splitlines()[1].split()[:3] == ["x", "2", "1"]
+
+
+def test_branches_are_counted_by_status(longpole):
+    found = {one["branch"]: one["counts"] for one in longpole.json("branches")["branches"]}
+
+    assert found == {"backend": {"blocked": 1}, "frontend": {"blocked": 1}}
+
+
+def test_settings_are_shown_set_and_put_back(longpole):
+    everything = longpole.json("settings")
+
+    assert set(everything["settings"]) == set(everything["defaults"]) == set(SPECS)
+    assert longpole("settings", "max_attempts", "5").code == 0
+    assert longpole("settings", "max_attempts").out == "5\n"
+    assert longpole.json("settings", "max_attempts", "--reset") == {"v": 1, "settings": {"max_attempts": 3}}
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("lease_s", "-1"), ("lease_s", "x"), ("nonsense", "1")])
+def test_a_bad_setting_is_refused(longpole, words):
+    answer = longpole("settings", "--", *words)
+
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+
+
+def test_a_plan_is_imported_and_exported(longpole, tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"todos": [{"id": "docs", "title": "Docs", "after": ["release"], "estimate": "1h"}]}))
+
+    dry = longpole.json("import", str(plan), "--dry-run")
+    before = len(longpole.json("list")["todos"])
+    report = longpole.json("import", str(plan))
+
+    assert (dry["import"]["added"], dry["import"]["dry_run"], before) == (1, True, 4)
+    assert (report["import"]["added"], report["import"]["dry_run"]) == (1, False)
+    assert {todo["id"] for todo in json.loads(longpole("export").out)["todos"]} == {
+        "schema",
+        "api",
+        "page",
+        "release",
+        "docs",
+    }
+    assert "flowchart" in longpole.json("export", "--format", "mermaid")["text"]
+
+
+def test_a_plan_is_read_from_standard_input(tmp_path):
+    process(tmp_path, "init")
+
+    answer = process(tmp_path, "import", "-", "--json", stdin='{"todos": [{"title": "T"}]}')
+
+    assert (answer.document["import"]["format"], answer.document["import"]["added"]) == ("plan", 1)
+
+
+def test_the_doctor_finds_a_fresh_project_in_good_health(longpole):
+    answer = longpole.json("doctor")
+
+    assert {finding["level"] for finding in answer["findings"]} == {"ok"}
+    assert {finding["check"] for finding in answer["findings"]} >= {"sqlite", "integrity", "permissions", "clock"}
+
+
+def test_the_doctor_names_what_is_not_as_it_should_be(longpole):
+    (longpole.folder / ".longpole" / "longpole.db").chmod(0o644)
+    longpole("settings", "durability", "normal")
+
+    findings = {one["check"]: one["level"] for one in longpole.json("doctor")["findings"]}
+
+    assert (findings["permissions"], findings["durability"]) == ("warning", "warning")
+    assert longpole("doctor").code == 0
+
+
+def test_the_doctor_says_when_there_is_no_database(empty):
+    answer = empty("doctor")
+
+    assert answer.code == 1
+    assert "longpole init" in answer.out
+
+
+def test_a_backup_brings_the_former_state_back(longpole):
+    longpole("db", "backup", "copy.db")
+    longpole("cancel", "schema", "--cascade")
+
+    answer = longpole.json("db", "restore", "copy.db")
+
+    assert [todo["status"] for todo in longpole.json("list")["todos"]] == ["ready", "blocked", "blocked", "blocked"]
+    assert stat.S_IMODE((longpole.folder / "copy.db").stat().st_mode) == 0o600
+    with library.open(answer["kept"]) as former:
+        assert former.status().counts["cancelled"] == 4
+
+
+def test_a_damaged_database_is_replaced_by_its_backup(longpole):
+    longpole("db", "backup", "copy.db")
+    place = longpole.folder / ".longpole" / "longpole.db"
+    place.write_bytes(b"no database at all")
+
+    answer = longpole.json("db", "restore", "copy.db")
+
+    assert len(longpole.json("list")["todos"]) == 4
+    assert (longpole.folder / answer["kept"]).read_bytes() == b"no database at all"
+
+
+def test_what_is_no_backup_is_not_restored(longpole):
+    (longpole.folder / "junk").write_bytes(b"junk" * 1000)
+
+    assert longpole("db", "restore", "junk").code == 1
+    assert longpole("db", "restore", "missing").code == 1
+    assert len(longpole.json("list")["todos"]) == 4
+
+
+def test_a_backup_does_not_overwrite_a_file(longpole):
+    longpole("db", "backup", "copy.db")
+
+    assert longpole("db", "backup", "copy.db").code == 1
+
+
+def test_a_sound_database_passes_its_check(longpole):
+    assert longpole.json("db", "check") == {"v": 1, "problems": []}
+    assert longpole.json("db", "upgrade") == {"v": 1, "schema_version": 1}
