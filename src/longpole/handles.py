@@ -8,6 +8,7 @@ from longpole.coordination import optimistic
 from longpole.coordination.optimistic import Finish
 from longpole.errors import InstanceLostError, InvalidInputError
 from longpole.instances import registration
+from longpole.limits import checked_text
 from longpole.model import Allocation, ClaimedTodo, Reason, Status
 from longpole.store import todos
 from longpole.strategies import Strategies
@@ -54,12 +55,13 @@ class Instance:
         """Claim as `claim` does; the answer also says why there was no work, and when to ask again."""
         deadline = time.monotonic() + wait_s
         while True:
+            seen = self._store.engine.data_version() if wait_s > 0 else 0
             outcome = self._ask(count=count, strategy=strategy, key=key)
             left_s = deadline - time.monotonic()
             no_work = outcome.no_work
             if outcome.taken or left_s <= 0 or (no_work and no_work.reason not in WORTH_WAITING):
                 return self._told(outcome)
-            self._wait_for_change(outcome, left_s)
+            self._wait_for_change(outcome, seen, left_s)
 
     def claim_todo(self, todo_id: str, *, key: str | None = None) -> Claim:
         """Claim one certain todo. Raises AlreadyClaimedError, NotReadyError, UnknownTodoError, InstanceLostError."""
@@ -74,7 +76,7 @@ class Instance:
     def complete(self, todo_id: str, token: int, *, result: str | None = None, key: str | None = None) -> None:
         """Complete a claim. Raises ClaimLostError or InstanceLostError if it is no longer this instance's."""
         self._refuse_if_lost()
-        optimistic.complete(self._store, self.number, Finish(todo_id=todo_id, token=token, result=result), key=key)
+        optimistic.complete(self._store, self.number, _finish(todo_id, token, result), key=key)
 
     def complete_and_allocate(
         self,
@@ -87,23 +89,23 @@ class Instance:
         key: str | None = None,
     ) -> Allocation:
         """Complete a claim and claim the next todos in one transaction. Raises as `complete` does."""
-        finish = Finish(todo_id=todo_id, token=token, result=result)
+        finish = _finish(todo_id, token, result)
         return self._told(self._ask(count=count, strategy=strategy, key=key, finish=finish))
 
     def fail(self, todo_id: str, token: int, reason: str, *, key: str | None = None) -> Status:
         """Give a todo up for a reason: it rests and is tried again, or fails for good. Raises as `complete` does."""
-        return self._hand_back(Finish(todo_id=todo_id, token=token, result=reason), Act.FAIL, key)
+        return self._hand_back(_finish(todo_id, token, reason), Act.FAIL, key)
 
     def release(self, todo_id: str, token: int, *, key: str | None = None) -> Status:
         """Give a todo back unfinished, without a mark against it. Raises as `complete` does."""
-        return self._hand_back(Finish(todo_id=todo_id, token=token), Act.RELEASE, key)
+        return self._hand_back(_finish(todo_id, token), Act.RELEASE, key)
 
     def progress(self, todo_id: str, token: int, percent: int, *, note: str | None = None) -> None:
         """Note how far a claim is, in percent. Raises as `complete` does."""
         self._refuse_if_lost()
         if isinstance(percent, bool) or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
             raise InvalidInputError(f"progress is 0 to 100 percent, not {percent!r}")
-        finish = Finish(todo_id=todo_id, token=token, result=note)
+        finish = _finish(todo_id, token, note)
         optimistic.progress(self._store, self.number, finish, percent)
 
     def heartbeat(self) -> int:
@@ -137,10 +139,10 @@ class Instance:
         self._refuse_if_lost()
         return optimistic.hand_back(self._store, self.number, finish, act, key=key)
 
-    def _wait_for_change(self, outcome: Outcome, left_s: float) -> None:
-        """Sleep until somebody has committed something, until something is due, or until the time is up."""
+    def _wait_for_change(self, outcome: Outcome, seen: int, left_s: float) -> None:
+        """Sleep until somebody has committed something since `seen`, something is due, or the time is up."""
         engine = self._store.engine
-        seen, began = engine.data_version(), time.monotonic()
+        began = time.monotonic()
         while (waited := time.monotonic() - began) < min(left_s, ASK_ANYWAY_S):
             if engine.data_version() != seen or 0 < outcome.ask_again_at <= engine.clock.now():
                 return
@@ -174,6 +176,12 @@ class Instance:
     def _refuse_if_lost(self) -> None:
         if self._heartbeat and self._heartbeat.lost:
             raise InstanceLostError
+
+
+def _finish(todo_id: str, token: int, result: str | None = None) -> Finish:
+    if type(token) is not int or not 0 <= token < 1 << 63:
+        raise InvalidInputError(f"a token is the whole number that came with the claim, not {token!r}", todo_id=todo_id)
+    return Finish(todo_id=todo_id, token=token, result=None if result is None else checked_text(result))
 
 
 class Claim:

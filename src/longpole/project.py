@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from longpole.store.condition import Condition
 
 DEFAULT_PROJECT = "default"
+MAX_CURSOR = 18  # digits: below 2**63
 FIXED = {"id": "cancel the todo and add another", "after": "use link and unlink"}
 """Fields that a todo is added with and no edit changes, with what to do instead."""
 
@@ -353,7 +354,7 @@ class Project:
     def configure(self, **changes: Any) -> Settings:
         """Change settings; None puts one back to its default. Raises InvalidInputError, changing nothing."""
         if changes.get("strategy") is not None:
-            strategies.named(str(setting.parsed("strategy", changes["strategy"])))
+            strategies.installed(str(setting.parsed("strategy", changes["strategy"])))
         with self._store.write() as tx:
             settings = projects.configure(tx, changes)
             if "default_estimate_minutes" in changes:
@@ -427,6 +428,6 @@ def _status(name: str) -> Status:
 def _position(cursor: str | None) -> int:
     if cursor is None:
         return 0
-    if not cursor.isdecimal():
+    if not cursor.isdecimal() or len(cursor) > MAX_CURSOR:
         raise InvalidInputError(f"'{cursor}' is no journal cursor; use one that longpole gave")
     return int(cursor)

@@ -41,7 +41,7 @@ class Spec(Value):
 YEAR_S = 365 * 86400.0
 
 SPECS: dict[str, Spec] = {
-    "strategy": Spec(meaning="the allocation strategy: critical_path, greedy, or package.module:function"),
+    "strategy": Spec(meaning="the allocation strategy: critical_path, greedy, or one that is installed"),
     "lease_s": Spec(meaning="seconds without a heartbeat until an instance is given up", low=0.1, high=YEAR_S),
     "heartbeat_s": Spec(meaning="seconds between two heartbeats; a third of lease_s at most", low=0.05, high=YEAR_S),
     "max_attempts": Spec(meaning="failed or expired attempts until a todo is set aside as failed", low=1, high=1000),

@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from typing import Any, Self, dataclass_transform
 else:
 
-    def dataclass_transform(**_options: object):  # noqa: ANN201, D103 - a stand-in, see below
+    def dataclass_transform(**_options: object):  # noqa: ANN201 - typing's own says what it is
+        """Stand in for typing's decorator of this name, which speaks to type checkers alone."""
         return lambda cls: cls
 
 

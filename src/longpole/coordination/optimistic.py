@@ -11,6 +11,7 @@ from longpole.instances import failure
 from longpole.model import Reason, Status
 from longpole.store import claims, instances, projects, readiness, replies, todos
 from longpole.store.claims import Held, Taken
+from longpole.store.readiness import NoWork
 from longpole.transitions import Act
 from longpole.value import Value
 
@@ -75,21 +76,22 @@ def allocate(
     request = Request(act=act, key=key, finish=finish, count=count)
     while True:
         with store.write() as tx:
+            answer = replies.find(tx, key, act)
+            if answer is not None:
+                return _again(tx, answer, number, completed=finish is not None)
             lease, state = _present(tx, store, number)
             name = strategy or state.settings.strategy
             choose = known.get(name)
             if choose is not None:
                 return _allocate(tx, request, lease, state, choose=choose)
-        known.load(name)  # somebody else's module: not while everybody waits for the write lock
+        # Somebody else's module: not to be loaded while everybody waits for the write lock.
+        known.load(name, asked_for=strategy is not None)
 
 
 def _allocate(tx: Transaction, request: Request, lease: Lease, state: ProjectRow, *, choose: Strategy) -> Outcome:
-    answer = replies.find(tx, request.key, request.act)
-    if answer is not None:
-        return _again(answer, lease)
     if request.finish:
         _complete(tx, lease.number, request.finish)
-    if state.sweep_due_at <= tx.now or lease.heartbeat_at > tx.now:
+    if failure.is_due(tx, state, lease):
         failure.sweep(tx, state)
     outcome = _take(tx, choose, lease, state, count=request.count)
     if outcome.taken or request.finish:
@@ -104,10 +106,10 @@ def claim_todo(store: Store, number: int, todo_id: str, *, key: str | None = Non
     """
     act = f"claim {number} {todo_id}"
     with store.write() as tx:
-        lease, state = _present(tx, store, number)
         answer = replies.find(tx, key, act)
         if answer is not None:
-            return _again(answer, lease)
+            return _again(tx, answer, number, completed=False)
+        lease, state = _present(tx, store, number)
         failure.sweep(tx, state)
         todo = todos.number_of(tx, todo_id)
         taken = claims.take_this(tx, todo, holder=number, why=f"asked for by {lease.name}") or claims.taken_before(
@@ -230,9 +232,13 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
     return {"taken": [taken.as_dict() for taken in outcome.taken], "no_work": no_work}
 
 
-def _again(answer: dict[str, Any], lease: Lease) -> Outcome:
+def _again(tx: Transaction, answer: dict[str, Any], number: int, *, completed: bool) -> Outcome:
+    """Give an answer again. A completion is confirmed even to an instance that was given up since; claims are not."""
+    lease = instances.live(tx, number)
+    if lease is None and not completed:
+        raise InstanceLostError
     return Outcome(
         taken=tuple(Taken(**taken) for taken in answer["taken"]),
-        no_work=readiness.recalled(answer["no_work"]) if answer["no_work"] else None,
-        lease_expires_at=lease.lease_expires_at,
+        no_work=NoWork(**answer["no_work"]) if answer["no_work"] else None,
+        lease_expires_at=lease.lease_expires_at if lease else 0,
     )

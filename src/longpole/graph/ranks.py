@@ -32,7 +32,7 @@ def rank_new(region: Region, after: Mapping[int, Collection[int]]) -> None:
 def admit(region: Region, predecessor: int, dependent: int) -> None:
     """Make the ranks agree with one more dependency, which the region still overlooks. Raises Cycle."""
     region.read([predecessor, dependent])
-    if predecessor != dependent and region.nodes[predecessor].rank > region.nodes[dependent].rank:
+    if region.nodes[predecessor].rank > region.nodes[dependent].rank:
         return
     path = _path(region, dependent, predecessor)
     if path:

@@ -91,16 +91,6 @@ class Region:
                 self.nodes[node.number] = node
                 self._stored[node.number] = node.measures()
 
-    def read_inputs(self, number: int) -> Node:
-        """Read a todo whose weight, priority or status has just changed; measures not yet stored are kept."""
-        if number not in self.nodes:
-            self.read([number])
-        else:
-            (now,) = self._source.nodes([number])
-            node = self.nodes[number]
-            node.weight, node.priority, node.pending = now.weight, now.priority, now.pending
-        return self.nodes[number]
-
     def read_dependents(self, numbers: Iterable[int]) -> None:
         """See to it that `dependents` has the lists of these todos, and `nodes` what stands in them."""
         self._read_side(numbers, self.dependents, self._source.dependents_of, own=0)
@@ -118,29 +108,26 @@ class Region:
             for one in before:
                 if one in after:
                     self.dependents[one].append(number)
-                else:
-                    self.dependents.pop(one, None)
 
     def set_aside(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Overlook these dependencies, which the source has already, until `take_up` counts each in."""
         for pair in pairs:
             self._aside.add(pair)
-            self.forget(pair)
+            self._forget(pair)
 
     def take_up(self, pair: tuple[int, int]) -> None:
         """Count in a dependency that was set aside."""
         self._aside.discard(pair)
-        self.forget(pair)
-
-    def forget(self, pair: tuple[int, int]) -> None:
-        """Let go of what was read about both ends of a dependency that has come or gone."""
-        self.dependents.pop(pair[0], None)
-        self.predecessors.pop(pair[1], None)
+        self._forget(pair)
 
     def changed(self) -> list[Node]:
         """List the todos whose measures differ from those stored, by number."""
         found = (node for node in self.nodes.values() if node.measures() != self._stored[node.number])
         return sorted(found, key=lambda node: node.number)
+
+    def _forget(self, pair: tuple[int, int]) -> None:
+        self.dependents.pop(pair[0], None)
+        self.predecessors.pop(pair[1], None)
 
     def _read_side(
         self,

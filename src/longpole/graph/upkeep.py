@@ -66,11 +66,9 @@ class Upkeep:
 
     def unlink(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Take note of (predecessor, dependent) pairs that were there before and are no more."""
-        gone = list(dict.fromkeys(pairs))
+        gone = set(pairs)
         self._region.read(number for pair in gone for number in pair)
-        for pair in gone:
-            self._region.forget(pair)
-            self._unlinked.add(pair)
+        self._unlinked.update(gone)
 
     def changed(self, number: int, *, was_pending: bool | None = None) -> None:
         """Take note of a todo whose weight, priority or status is another than before.
@@ -78,7 +76,7 @@ class Upkeep:
         `was_pending` is what it was before the edit; None if that is not known, which costs reading all that waits
         for its predecessors.
         """
-        self._region.read_inputs(number)
+        self._region.read([number])
         self._was_pending.setdefault(number, was_pending)
         self._mark(number).inputs = True
 
@@ -148,7 +146,7 @@ class Upkeep:
 
     def _hand_on(self, node: Node, before: Node, *, was_pending: bool | None, minutes: float, urgency: int) -> None:
         """Tell a pending predecessor what has become of a todo that had these minutes and this urgency."""
-        fell = not node.pending or node.critical_path_minutes < minutes
+        fell = node.critical_path_minutes < minutes
         eased = not node.pending or node.urgency > urgency
         if was_pending and ((fell and _lengthens(minutes, before)) or (eased and _urges(urgency, before))):
             self._above(before).whole = True

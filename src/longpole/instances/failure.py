@@ -24,6 +24,7 @@ def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
     mark, jumped = tx.clock_jumped(state.clock_mark)
     if jumped:
         instances.grace(tx, state.settings.lease_s)
+        holds.grace(tx)
     lost = [give_up(tx, lease, state.settings) for lease in instances.expired(tx)]
     _end_long_claims(tx, state.settings)
     for held in claims.orphaned(tx):
@@ -32,6 +33,15 @@ def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
         holds.lift(tx, number, kind)
     projects.swept(tx, _next_due(tx, state.settings), mark)
     return lost
+
+
+def is_due(tx: Transaction, state: ProjectRow, lease: Lease) -> bool:
+    """Tell whether a sweep has anything to see to, as the lease that the caller had until now lets it judge.
+
+    A last sign of life that lies in the future tells that the clock was set back: what is due would wait for the
+    old time.
+    """
+    return state.sweep_due_at <= tx.now or lease.heartbeat_at > tx.now
 
 
 def give_up(tx: Transaction, lease: Lease, settings: Settings) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Heartbeat:
-    """Beats at the project's interval until it is stopped or the instance turns out to be lost.
+    """Beats at the project's interval until it is stopped, the project is closed, or the instance turns out to be lost.
 
     A storage that is busy or away is not a reason to stop: the next beat may get through, and the lease outlasts
     several. The interval is read anew from the settings at each beat.
@@ -43,7 +43,8 @@ class Heartbeat:
                 self.lost = True
                 return
             except LongpoleError:
-                continue
+                if self._store.closed:
+                    return
 
     def _interval_s(self) -> float:
         try:

@@ -41,7 +41,12 @@ def find_or_register(store: Store, name: str) -> Lease:
     if found:
         return found
     with store.write() as tx:
-        return instances.named(tx, name) or _start(tx, _checked(name), store.state(tx), None)
+        found = instances.named(tx, name)
+        if found:
+            return found
+        state = store.state(tx)
+        failure.sweep(tx, state)
+        return _start(tx, _checked(name), state, None)
 
 
 def find(store: Store, name: str) -> Lease:
@@ -62,11 +67,11 @@ def beat(store: Store, number: int) -> int:
     Raises InstanceLostError if the instance was given up.
     """
     with store.write() as tx:
-        state = store.state(tx)
+        state, lease = store.state(tx), instances.live(tx, number)
         expires_at = instances.beat(tx, number, state.settings.lease_s)
-        if expires_at is None:
+        if lease is None or expires_at is None:
             raise InstanceLostError
-        if state.sweep_due_at <= tx.now:
+        if failure.is_due(tx, state, lease):
             failure.sweep(tx, state)
         return expires_at
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class Store:
     """One project in one database: two doors, `read` and `write`, that open a transaction each."""
 
-    def __init__(self, engine: Engine, project: str) -> None:
-        self.engine, self.project = engine, project
+    def __init__(self, engine: Engine, project: str, *, create: bool) -> None:
+        self.engine, self.project, self.closed = engine, project, False
         self._settings = projects.SettingsCache()
         with engine.read(0) as tx:
-            found = projects.find(tx, project)
+            found = projects.find(tx, project) if create else projects.known(tx, project)
         if found is None:
             with engine.write(0) as tx:
                 found = projects.ensure(tx, project)
@@ -42,7 +42,8 @@ class Store:
         return row
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database for good; what is asked of it later is refused."""
+        self.closed = True
         self.engine.close()
 
 
@@ -50,12 +51,13 @@ def open_store(url: str, project: str, clock: Clock, *, create: bool = True) -> 
     """Open a project by the URL of its database: a path, sqlite:///path or ":memory:".
 
     Raises StorageUnavailableError where there is no database and `create` is off, or it cannot be used,
-    SchemaVersionError if a newer longpole wrote it, and InvalidInputError for a URL of another kind.
+    SchemaVersionError if a newer longpole wrote it, and InvalidInputError for a URL of another kind or, with
+    `create` off, for a project that is not there.
     """
     engine = _engine(url, clock, create=create)
     try:
         migrate.prepare(engine)
-        return Store(engine, project)
+        return Store(engine, project, create=create)
     except BaseException:
         engine.close()
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from longpole.errors import InvalidInputError
+from longpole.errors import InvalidInputError, StorageUnavailableError
 from longpole.store import migrate
 from longpole.store.sqlite import look_at, open_sqlite
 
@@ -25,17 +25,26 @@ def restore(file: str, path: str, clock: Clock) -> str | None:
     Raises InvalidInputError if the file is no sound backup of longpole's, StorageUnavailableError.
     """
     _check(file)
-    kept = None
-    if os.path.exists(path):
-        kept = f"{path}.before-restore-{clock.now() // 1_000_000}.backup"
+    kept = f"{path}.before-restore-{clock.now() // 1_000_000}.backup" if os.path.exists(path) else None
+    if kept:
+        _set_aside(path, kept, clock)
     with open_sqlite(path, clock, create=True) as engine:
-        if kept:
-            engine.back_up(kept)
         engine.replace_with(file)
         with engine.write(0) as tx:
             _begin_anew(tx)
         migrate.prepare(engine)
     return kept
+
+
+def _set_aside(path: str, kept: str, clock: Clock) -> None:
+    """Copy a database; one that is damaged is moved away instead, with what belongs to it."""
+    try:
+        with open_sqlite(path, clock, create=False) as engine:
+            engine.back_up(kept)
+    except StorageUnavailableError:
+        for ending in ("", "-wal", "-shm"):
+            if os.path.exists(path + ending):
+                os.replace(path + ending, kept + ending)
 
 
 def _check(file: str) -> None:

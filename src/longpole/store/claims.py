@@ -176,11 +176,13 @@ def set_result(tx: Transaction, number: int, result: str) -> None:
 
 
 def ahead_of(tx: Transaction, number: int) -> int:
-    """Count the ready todos that critical_path gives out before this one (ties by descendants left aside)."""
+    """Count the ready todos that critical_path gives out before this one."""
+    place = (
+        "({0}.urgency, -{0}.critical_path_minutes, -{0}.total_descendants, -{0}.immediate_dependents, {0}.number)"
+    )
     row = tx.one(
-        "SELECT COUNT(*) FROM todo t JOIN todo me ON me.project_id = t.project_id AND me.number = ?"
-        " WHERE t.project_id = ? AND t.status = 'ready' AND (t.urgency < me.urgency"
-        " OR (t.urgency = me.urgency AND t.critical_path_minutes > me.critical_path_minutes))",
+        "SELECT COUNT(*) FROM todo t JOIN todo me ON me.project_id = t.project_id AND me.number = ?"  # noqa: S608
+        f" WHERE t.project_id = ? AND t.status = 'ready' AND {place.format('t')} < {place.format('me')}",
         (number, tx.project_id),
     )
     return row[0] if row else 0

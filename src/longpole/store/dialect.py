@@ -71,7 +71,7 @@ if TYPE_CHECKING:
             """Choose how much an answered act survives: full or normal."""
 
         def data_version(self) -> int:
-            """Give a number that changes when another connection has committed."""
+            """Give a number that changes when anybody has committed a change, in this process or in another."""
 
         def back_up(self, path: str) -> None:
             """Write a consistent copy of the whole database to a new file."""

@@ -44,6 +44,14 @@ def lift(tx: Transaction, number: int, kind: str) -> bool:
     return bool(gone)
 
 
+def grace(tx: Transaction) -> None:
+    """Let no rest last longer than the longest from now on: the clock may have been set back."""
+    longest_at = tx.now + microseconds(MAX_REST_S)
+    tx.run(
+        "UPDATE hold SET until_at = ? WHERE project_id = ? AND until_at > ?", (longest_at, tx.project_id, longest_at)
+    )
+
+
 def due(tx: Transaction) -> list[tuple[int, str]]:
     """List the holds whose time is up, as (todo number, kind)."""
     return tx.all(

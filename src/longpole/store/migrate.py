@@ -54,4 +54,5 @@ def _apply(engine: Engine, number: int, path: str) -> None:
 def _back_up(engine: Engine, version: int) -> None:
     if engine.url.startswith("sqlite:///"):
         path = engine.url.removeprefix("sqlite:///")
-        engine.back_up(f"{path}.schema-{version}-{engine.clock.now() // 1_000_000}.backup")
+        mine = f"{engine.clock.now()}-{os.urandom(3).hex()}"  # several processes may come to the migration at once
+        engine.back_up(f"{path}.schema-{version}-{mine}.backup")

@@ -48,6 +48,18 @@ def find(tx: Transaction, name: str) -> int | None:
     return row[0] if row else None
 
 
+def known(tx: Transaction, name: str) -> int:
+    """Give a project's key. Raises InvalidInputError, naming those there are, if there is no such project."""
+    found = find(tx, name)
+    if found is None:
+        there_are = ", ".join(names(tx)) or "none yet"
+        raise InvalidInputError(
+            f"there is no project '{name}' in this database (there are: {there_are});"
+            " name another with --project or LONGPOLE_PROJECT, or make it with `longpole init`"
+        )
+    return found
+
+
 def ensure(tx: Transaction, name: str) -> int:
     """Give a project's key, creating the project where there is none.
 

@@ -12,6 +12,7 @@ from _thread import RLock
 import apsw
 
 from longpole.errors import StorageUnavailableError
+from longpole.store import sqlite_statistics
 from longpole.store.sqlite_errors import refuse_network, translated
 from longpole.store.turnstile import Turnstile
 
@@ -50,7 +51,10 @@ class SqliteEngine:
         self.path, self.clock, self._durability = path, clock, durability
         self.url = path if path == MEMORY else f"sqlite:///{path}"
         self._idle: list[_Connection] = []
-        self._memory_turn = RLock()  # ":memory:" has one connection, which doors take in turn
+        self._watcher: _Connection | None = None
+        self._closed = False
+        self._turn = RLock()  # at the watcher, and for ":memory:" at the one connection that all doors share
+        self._inherited: list[object] = []
         self._process_id = os.getpid()
         if path != MEMORY:
             refuse_network(path)
@@ -69,12 +73,21 @@ class SqliteEngine:
         self._durability = durability
 
     def data_version(self) -> int:
-        """Give SQLite's data version: it changes when another connection has committed."""
-        connection = self._take()
-        try:
-            return int(connection.database.pragma("data_version"))
-        finally:
-            self._give(connection)
+        """Give a number that changes when anybody has committed a change, in this process or in another.
+
+        SQLite's data version leaves out what its own connection commits, hence a connection that does nothing else.
+        """
+        self._leave_the_parents()
+        with self._turn:
+            if self._closed:
+                raise self._was_closed()
+            if self.path == MEMORY:
+                return self._idle[0].database.total_changes()
+            try:
+                self._watcher = self._watcher or self._open()
+                return int(self._watcher.database.pragma("data_version"))
+            except apsw.Error as error:
+                raise translated(error, self.path) from error
 
     def back_up(self, path: str) -> None:
         """Write a consistent, compact copy to a new file, readable by its owner alone."""
@@ -112,9 +125,14 @@ class SqliteEngine:
             self._give(connection)
 
     def close(self) -> None:
-        """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close the idle connections, and each of the others as its transaction ends."""
+        self._leave_the_parents()
+        with self._turn:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            if self._watcher:
+                self._watcher.close()
 
     def __enter__(self) -> Self:
         return self
@@ -124,11 +142,10 @@ class SqliteEngine:
 
     def _take(self) -> _Connection:
         if self.path == MEMORY:
-            self._memory_turn.acquire()
-            return self._idle[0]
-        if self._process_id != os.getpid():
-            # SQLite forbids a connection to cross a fork: the child leaves them be and opens its own.
-            self._idle, self._process_id = [], os.getpid()
+            return self._take_the_one()
+        self._leave_the_parents()
+        if self._closed:
+            raise self._was_closed()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -136,9 +153,30 @@ class SqliteEngine:
         connection.set_durability(self._durability)
         return connection
 
+    def _take_the_one(self) -> _Connection:
+        self._turn.acquire()
+        if self._closed:
+            self._turn.release()
+            raise self._was_closed()
+        return self._idle[0]
+
+    def _was_closed(self) -> StorageUnavailableError:
+        return StorageUnavailableError(f"{self.path} was closed; open it again")
+
+    def _leave_the_parents(self) -> None:
+        """After a fork, leave the parent's connections be, open and kept, and begin with none of one's own.
+
+        SQLite forbids a connection to cross a fork; to close it here would be to use it.
+        """
+        if self._process_id != os.getpid() and self.path != MEMORY:
+            self._inherited += [*self._idle, self._watcher]
+            self._idle, self._watcher, self._turn, self._process_id = [], None, RLock(), os.getpid()
+
     def _give(self, connection: _Connection) -> None:
         if self.path == MEMORY and self._idle:
-            self._memory_turn.release()
+            self._turn.release()
+        elif self._closed:
+            connection.close()
         else:
             self._idle.append(connection)
 
@@ -251,6 +289,7 @@ class SqliteTransaction:
         """Run a migration's statements and note its number."""
         self._database.execute(script.format(**SCHEMA_WORDS)).fetchall()
         self._database.execute(f"PRAGMA user_version={version:d}").fetchall()
+        sqlite_statistics.keep(self._database)
 
     def listed(self, values: Iterable[int] | Iterable[str]) -> object:
         """Give a list as JSON, which the statement opens with json_each."""
@@ -270,15 +309,24 @@ class SqliteTransaction:
         monotonic = self._clock.monotonic()
         offset = self.now / 1e6 - monotonic
         then, _, passed = mark.partition(" ")
-        jumped = bool(mark) and monotonic >= float(passed) and abs(offset - float(then)) > JUMP_S
+        jumped = bool(mark) and monotonic >= float(passed) - 1 and abs(offset - float(then)) > JUMP_S
         return f"{offset:.3f} {monotonic:.3f}", jumped
 
 
 def _spelled(sql: str) -> str:
-    return sql.replace("INTS", _EACH).replace("TEXTS", _EACH) if "S" in sql else sql
+    if " IN INTS" not in sql and " IN TEXTS" not in sql:
+        return sql
+    return sql.replace(" IN INTS", _EACH).replace(" IN TEXTS", _EACH)
 
 
-_EACH = "(SELECT value FROM json_each(?))"
+_EACH = " IN (SELECT value FROM json_each(?))"
+
+
+def _make(folder: str) -> None:
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+    except OSError as error:
+        raise translated(error, folder) from error
 
 
 def open_sqlite(path: str, clock: Clock, *, create: bool) -> SqliteEngine:
@@ -295,7 +343,7 @@ def open_sqlite(path: str, clock: Clock, *, create: bool) -> SqliteEngine:
         if not os.path.exists(path) and not create:
             raise StorageUnavailableError(f"there is no longpole database at {path}; `longpole init` makes one")
         if create and not os.path.isdir(folder):
-            os.makedirs(folder, 0o700)
+            _make(folder)
         path = os.path.abspath(path)
     return SqliteEngine(path, clock)
 

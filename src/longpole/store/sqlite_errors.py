@@ -28,6 +28,8 @@ def translated(error: apsw.Error | OSError, path: str) -> LongpoleError:
     """Give the typed error for what SQLite or the system reported; a mistake of our own statements stays as it is."""
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return StorageBusyError(f"another process kept {path} locked for too long; try again")
+    if os.path.isdir(path):
+        return StorageUnavailableError(f"{path} is a folder; name the database file in it")
     for kind, meaning in MEANINGS:
         if isinstance(error, kind):
             return StorageUnavailableError(f"{path} {meaning} ({error})")

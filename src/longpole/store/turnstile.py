@@ -24,31 +24,39 @@ class Turnstile:
         self._path = path
         self._timeout_s = timeout_s
         self._file = -1
+        self._entered = False
         self._standing = False
         self._since = 0.0
 
     def enter(self) -> bool:
         """Wait until nobody stands in the turnstile; False if the time is up first."""
-        self._since = time.monotonic()
+        self._entered, self._since = True, time.monotonic()
         while not self._pass():
             if self._waited() > self._timeout_s:
                 return False
             time.sleep(POLL_S)
         return True
 
-    def wait(self, _count: int) -> bool:
-        """Wait a little for the write lock: SQLite's busy handler. False if the time is up."""
+    def wait(self, count: int) -> bool:
+        """Wait a little for a lock: SQLite's busy handler. False if the time is up.
+
+        Who opens or reads meets a lock too, now and then (recovery, the change to the write-ahead log); its time
+        begins with its `count` of 0, and it has no business in the turnstile.
+        """
+        if not count and not self._entered:
+            self._since = time.monotonic()
         waited = self._waited()
-        if waited > PATIENCE_S and not self._standing:
+        if waited > PATIENCE_S and self._entered and not self._standing:
             self._standing = self._take()
         time.sleep(FRONT_POLL_S if self._standing else POLL_S)
         return waited < self._timeout_s
 
     def leave(self) -> None:
         """Make room: the write lock is held now, or given up on."""
-        if self._standing:
-            self._standing = False
+        self._entered = False
+        if self._standing and fcntl is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._standing = False
 
     def close(self) -> None:
         """Give the lock file back."""

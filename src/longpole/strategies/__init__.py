@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from longpole.errors import InvalidInputError
+from longpole.selection import Selection
 from longpole.strategies import critical_path, greedy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from longpole.selection import Selection
 
     Strategy = Callable[[str], Sequence[Selection]]
     """From the name of the instance that asks to what it should get, best first; the store takes the first there is."""
@@ -31,29 +30,36 @@ class Strategies:
         """Give a strategy that is at hand; None if it has to be loaded first."""
         return self._loaded.get(name)
 
-    def load(self, name: str) -> None:
-        """Bring a strategy to hand. Raises InvalidInputError for a name that nothing provides."""
-        self._loaded[name] = named(name)
+    def load(self, name: str, *, asked_for: bool) -> None:
+        """Bring a strategy to hand; `asked_for` in this very call, else by the project's settings.
+
+        Raises InvalidInputError for a name that nothing provides.
+        """
+        self._loaded[name] = named(name) if asked_for else installed(name)
 
 
 def named(name: str) -> Strategy:
-    """Give a strategy by its name: built in, installed under the entry point group, or `package.module:function`.
+    """Give a strategy that somebody names for a call of their own: an installed one, or `package.module:function`.
 
     Raises InvalidInputError for a name that nothing provides.
     """
-    found = BUILT_IN.get(name)
-    if found is not None:
-        return found
-    return _imported(name) if ":" in name else _installed(name)
+    return _imported(name) if ":" in name else installed(name)
 
 
-def _installed(name: str) -> Strategy:
+def installed(name: str) -> Strategy:
+    """Give a strategy by its name: built in, or installed under the entry point group.
+
+    Settings may name no others: what one person sets runs in everybody's processes.
+    Raises InvalidInputError for a name that nothing provides.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
     from importlib.metadata import entry_points
 
     for point in entry_points(group=GROUP, name=name):
         return _checked(name, point.load())
     known = ", ".join([*BUILT_IN, *sorted(point.name for point in entry_points(group=GROUP))])
-    raise InvalidInputError(f"there is no strategy '{name}'; choose {known}, or name package.module:function")
+    raise InvalidInputError(f"no strategy '{name}' is installed; there are: {known}")
 
 
 def _imported(name: str) -> Strategy:
@@ -69,4 +75,11 @@ def _imported(name: str) -> Strategy:
 def _checked(name: str, found: object) -> Strategy:
     if not callable(found):
         raise InvalidInputError(f"the strategy '{name}' is not a function of the instance's name")
-    return found
+
+    def choose(instance: str) -> Sequence[Selection]:
+        selections = found(instance)
+        if not isinstance(selections, list | tuple) or not all(isinstance(one, Selection) for one in selections):
+            raise InvalidInputError(f"the strategy '{name}' must give a list of Selections, not {selections!r}")
+        return selections
+
+    return choose
