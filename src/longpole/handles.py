@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MAX_COUNT = 100
 POLL_S = 0.05
 ASK_ANYWAY_S = 5.0
+ASK_AGAIN_S = 1.0  # what is advised to those who poll: an answer costs everybody a turn at the write lock
 WORTH_WAITING = (Reason.ALL_CLAIMED, Reason.ALL_BLOCKED, Reason.AT_CAPACITY)
 
 
@@ -155,7 +156,7 @@ class Instance:
         retry_after_s = None
         if no_work.retry_at is not None:
             soonest = max(no_work.retry_at, 0) - self._store.engine.clock.now()
-            retry_after_s = max(soonest / 1e6, POLL_S)
+            retry_after_s = max(soonest / 1e6, ASK_AGAIN_S)
         return Allocation(reason=no_work.reason, detail=no_work.detail, retry_after_s=retry_after_s)
 
     def _claimed(self, outcome: Outcome) -> Iterator[ClaimedTodo]:

@@ -20,6 +20,7 @@ def _run(asked: Asked, *, count: int, strategy: str | None, command: tuple[str, 
 
     Each call gets one todo: as JSON on standard input, and LONGPOLE_TODO_ID, LONGPOLE_TOKEN, LONGPOLE_INSTANCE,
     LONGPOLE_DB and LONGPOLE_PROJECT in its environment. Exit 0 completes the todo, anything else fails the attempt.
+    What it leaves running in the background ends with it. Its output is kept beside the database, under logs/.
     """
     from longpole.runner.command import run_command
 
@@ -29,11 +30,12 @@ def _run(asked: Asked, *, count: int, strategy: str | None, command: tuple[str, 
 
 @verb("demo", example="longpole demo")
 @click.option("-n", "--instances", "count", type=int, default=4, show_default=True, help="how many at the same time")
-def _demo(asked: Asked, *, count: int) -> int:
+@click.option("--keep", type=click.Path(), help="keep the demo's database at this path")
+def _demo(asked: Asked, *, count: int, keep: str | None) -> int:
     """Run a small real project from beginning to end, in a database of its own."""
     from longpole.demo.command import demo_command
 
-    return demo_command(instances=count, as_json=asked.json, quiet=asked.quiet)
+    return demo_command(instances=count, keep=keep, as_json=asked.json, quiet=asked.quiet)
 
 
 COMMANDS = {"run": _run, "demo": _demo}

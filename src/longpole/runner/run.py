@@ -127,7 +127,7 @@ class _Run:
 
     def _begin(self) -> None:
         settings = self._project.settings()
-        self._beat_at = time.monotonic() + settings.heartbeat_s
+        self._beat_at = time.monotonic() + settings.beat_every_s
         opening = Opening(
             project=self._project.name,
             instances=tuple(seat.instance.name for seat in self._seats),
@@ -328,7 +328,7 @@ class _Run:
                 if not seat.is_idle:
                     self._lose(seat, str(error))
                 self._replace(seat, str(error))
-        self._beat_at = time.monotonic() + settings.heartbeat_s
+        self._beat_at = time.monotonic() + settings.beat_every_s
 
     def _look(self) -> None:
         """Read the journal on: what others committed may bring work, or take a claim away."""
