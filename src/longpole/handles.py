@@ -6,7 +6,7 @@ import time
 
 from longpole.coordination import optimistic
 from longpole.coordination.optimistic import Finish
-from longpole.errors import InstanceLostError, InvalidInputError
+from longpole.errors import InvalidInputError
 from longpole.instances import registration
 from longpole.limits import checked_text
 from longpole.model import Allocation, ClaimedTodo, Reason, Status
@@ -71,12 +71,10 @@ class Instance:
 
     def allocate_todo(self, todo_id: str, *, key: str | None = None) -> Allocation:
         """Claim one certain todo as `claim_todo` does; the answer has the shape of `allocate`'s."""
-        self._refuse_if_lost()
         return self._told(optimistic.claim_todo(self._store, self.number, todo_id, key=key))
 
     def complete(self, todo_id: str, token: int, *, result: str | None = None, key: str | None = None) -> None:
         """Complete a claim. Raises ClaimLostError or InstanceLostError if it is no longer this instance's."""
-        self._refuse_if_lost()
         optimistic.complete(self._store, self.number, _finish(todo_id, token, result), key=key)
 
     def complete_and_allocate(
@@ -103,7 +101,6 @@ class Instance:
 
     def progress(self, todo_id: str, token: int, percent: int, *, note: str | None = None) -> None:
         """Note how far a claim is, in percent. Raises as `complete` does."""
-        self._refuse_if_lost()
         if isinstance(percent, bool) or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
             raise InvalidInputError(f"progress is 0 to 100 percent, not {percent!r}")
         finish = _finish(todo_id, token, note)
@@ -119,6 +116,14 @@ class Instance:
             self._heartbeat.stop()
         registration.unregister(self._store, self.number)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the heartbeat in the background has learned that this instance was given up: work is in vain then.
+
+        It costs nothing to ask in the midst of long work. Every act asks the database itself.
+        """
+        return self._heartbeat is not None and self._heartbeat.lost
+
     def __enter__(self) -> Self:
         return self
 
@@ -129,7 +134,6 @@ class Instance:
         return f"<longpole.Instance {self.name}>"
 
     def _ask(self, *, count: int, strategy: str | None, key: str | None, finish: Finish | None = None) -> Outcome:
-        self._refuse_if_lost()
         if isinstance(count, bool) or not 1 <= count <= MAX_COUNT:
             raise InvalidInputError(f"count is 1 to {MAX_COUNT}, not {count!r}")
         return optimistic.allocate(
@@ -137,7 +141,6 @@ class Instance:
         )
 
     def _hand_back(self, finish: Finish, act: Act, key: str | None) -> Status:
-        self._refuse_if_lost()
         return optimistic.hand_back(self._store, self.number, finish, act, key=key)
 
     def _wait_for_change(self, outcome: Outcome, seen: int, left_s: float) -> None:
@@ -173,10 +176,6 @@ class Instance:
 
     def _claims(self, allocation: Allocation) -> list[Claim]:
         return [Claim(self, claimed) for claimed in allocation.claims]
-
-    def _refuse_if_lost(self) -> None:
-        if self._heartbeat and self._heartbeat.lost:
-            raise InstanceLostError
 
 
 def _finish(todo_id: str, token: int, result: str | None = None) -> Finish:

@@ -101,3 +101,43 @@ def test_a_todo_that_rests_after_a_failure_rests_an_hour_at_most_although_the_cl
     project.sweep()
 
     assert project.todo("a").status is Status.READY
+
+
+def test_a_retried_completion_is_confirmed_even_if_the_heartbeat_knows_that_the_instance_is_lost(project, clock):
+    project.add("the only one", id="a")
+    me = project.register("me")
+    (claim,) = me.claim()
+    claim.complete(key="k")  # and the answer is lost
+    pass_s(clock, 2 * LEASE_S)
+    project.sweep()
+    me._heartbeat.lost = True  # what its thread learns at the next beat
+
+    claim.complete(key="k")
+
+    assert me.is_lost
+    assert project.todo("a").status is Status.COMPLETED
+    me.unregister()
+
+
+def test_the_time_that_a_claim_may_be_held_counts_anew_after_a_sleep(project, clock):
+    project.configure(max_hold_s=60.0)
+    project.add("the only one", id="a")
+    me = project.register("me", heartbeat=False)
+    (claim,) = me.claim()
+    pass_s(clock, 1.0)
+    me.heartbeat()
+
+    clock.jump(3600.0)
+    me.heartbeat()
+
+    claim.complete()
+    assert project.todo("a").status is Status.COMPLETED
+
+
+def test_the_journal_tells_what_an_added_todo_waits_for(project):
+    project.add("first", id="a")
+    project.add("second", id="b", after=["a"])
+
+    added = {event.todo: event.data for event in project.journal() if event.kind == "added"}
+
+    assert added == {"a": None, "b": {"after": ["a"]}}

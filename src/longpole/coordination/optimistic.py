@@ -239,6 +239,6 @@ def _again(tx: Transaction, answer: dict[str, Any], number: int, *, completed: b
         raise InstanceLostError
     return Outcome(
         taken=tuple(Taken(**taken) for taken in answer["taken"]),
-        no_work=NoWork(**answer["no_work"]) if answer["no_work"] else None,
+        no_work=readiness.recalled(answer["no_work"]) if answer["no_work"] else None,
         lease_expires_at=lease.lease_expires_at if lease else 0,
     )

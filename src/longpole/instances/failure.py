@@ -19,12 +19,13 @@ def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
     """See to everything whose time has come, and name the instances that were given up.
 
     After a jump of the clock (the machine slept, or its time was set) every live instance gets one whole lease
-    of grace first: nobody could beat meanwhile, so silence proves nothing.
+    of grace first, since nobody could beat meanwhile, and the time that claims may be held counts anew.
     """
     mark, jumped = tx.clock_jumped(state.clock_mark)
     if jumped:
         instances.grace(tx, state.settings.lease_s)
         holds.grace(tx)
+        claims.grace(tx)
     lost = [give_up(tx, lease, state.settings) for lease in instances.expired(tx)]
     _end_long_claims(tx, state.settings)
     for held in claims.orphaned(tx):

@@ -6,7 +6,7 @@ import json
 import os
 
 from longpole.errors import InvalidInputError, UnknownTodoError
-from longpole.model import EventKind, Status
+from longpole.model import Status
 from longpole.store import holds, journal, measures, projects, todos
 from longpole.value import Value
 
@@ -54,7 +54,7 @@ def add(tx: Transaction, additions: Sequence[Addition], *, default_estimate: flo
         ((tx.project_id, predecessor, dependent) for predecessor, dependent in sorted(pairs)),
     )
     _measure(tx, pairs, first=first, count=len(ids), default_estimate=default_estimate)
-    journal.write_many(tx, EventKind.ADDED, range(first, first + len(ids)))
+    journal.write_added(tx, ((first + index, addition.new.after) for index, addition in enumerate(additions)))
     return ids
 
 

@@ -55,7 +55,7 @@ BY_NUMBER = TAKE.format(pick="= ?")
 FENCE = "WHERE project_id = ? AND number = ? AND holder = ? AND token = ? AND status = 'in_progress'"
 COMPLETE = f"""
     UPDATE todo SET status = 'completed', holder = NULL, finished_at = ?, progress_percent = NULL
-    {FENCE} RETURNING number"""  # noqa: S608 - FENCE is a constant, as below
+    {FENCE} RETURNING unmet"""  # noqa: S608 - FENCE is a constant, as below
 PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
 GIVE_BACK = f"""
     UPDATE todo SET holder = NULL, claimed_at = NULL, attempts = attempts - ?, unmet = unmet + ?,
@@ -96,6 +96,8 @@ def complete(tx: Transaction, held: Held) -> bool:
     if row is None:
         return False
     satisfy_dependents(tx, held.number)
+    if row[0]:
+        _shorten_the_paths_before(tx, held.number)
     journal.write(tx, EventKind.COMPLETED, todo=held.number, instance=held.holder, token=held.token)
     return True
 
@@ -164,6 +166,11 @@ def held_since(tx: Transaction, at: int) -> list[Held]:
     return [_held(row) for row in rows]
 
 
+def grace(tx: Transaction) -> None:
+    """Let every claim count as begun now: time stepped, or stood still while nobody worked."""
+    tx.run("UPDATE todo SET claimed_at = ? WHERE project_id = ? AND status = 'in_progress'", (tx.now, tx.project_id))
+
+
 def oldest(tx: Transaction) -> int | None:
     """Tell when the oldest claim began; None without claims."""
     row = tx.one("SELECT MIN(claimed_at) FROM todo WHERE project_id = ? AND status = 'in_progress'", (tx.project_id,))
@@ -177,9 +184,7 @@ def set_result(tx: Transaction, number: int, result: str) -> None:
 
 def ahead_of(tx: Transaction, number: int) -> int:
     """Count the ready todos that critical_path gives out before this one."""
-    place = (
-        "({0}.urgency, -{0}.critical_path_minutes, -{0}.total_descendants, -{0}.immediate_dependents, {0}.number)"
-    )
+    place = "({0}.urgency, -{0}.critical_path_minutes, -{0}.total_descendants, -{0}.immediate_dependents, {0}.number)"
     row = tx.one(
         "SELECT COUNT(*) FROM todo t JOIN todo me ON me.project_id = t.project_id AND me.number = ?"  # noqa: S608
         f" WHERE t.project_id = ? AND t.status = 'ready' AND {place.format('t')} < {place.format('me')}",
@@ -200,6 +205,14 @@ def why_given(tx: Transaction, number: int, token: int) -> str | None:
 def satisfy_dependents(tx: Transaction, number: int) -> None:
     """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready."""
     tx.run(SATISFY, (tx.project_id, tx.project_id, number))
+
+
+def _shorten_the_paths_before(tx: Transaction, number: int) -> None:
+    """A todo was completed although something before it is open again: alone then does progress change measures."""
+    from longpole.store import measures, projects
+
+    default = projects.load(tx, projects.SettingsCache()).settings.default_estimate_minutes
+    measures.settle(tx, default, lambda upkeep: upkeep.changed(number))
 
 
 def _taken(tx: Transaction, row: Row | None, holder: int, why: str) -> Taken | None:

@@ -8,7 +8,7 @@ from longpole.model import Event, EventKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from longpole.store.dialect import Row, Transaction
 
@@ -37,9 +37,25 @@ def write(
     tx.run(INSERT, (tx.project_id, tx.now, kind.value, todo, instance, token, why, text))
 
 
-def write_many(tx: Transaction, kind: EventKind, todos: Iterable[int], *, why: str | None = None) -> None:
-    """Note the same act for many todos."""
-    tx.many(INSERT, ((tx.project_id, tx.now, kind.value, todo, None, None, why, None) for todo in todos))
+def write_added(tx: Transaction, added: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """Note that todos were added, each given as its number and the ids that it waits for."""
+    kind = EventKind.ADDED.value
+    tx.many(
+        INSERT,
+        (
+            (
+                tx.project_id,
+                tx.now,
+                kind,
+                number,
+                None,
+                None,
+                None,
+                json.dumps({"after": list(after)}) if after else None,
+            )
+            for number, after in added
+        ),
+    )
 
 
 def page(tx: Transaction, after: int, *, todo: int | None = None, limit: int = PAGE) -> list[Event]:
