@@ -14,6 +14,7 @@ from tests.graph.stored import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from random import Random
 
     from longpole.graph.upkeep import Upkeep
 
@@ -28,26 +29,24 @@ CHANGES = ("estimate", "priority", "complete", "cancel", "reopen", "fail", "all"
 class History:
     """Draws edits and applies them to a store; a refused one is taken back, as a transaction would."""
 
-    def __init__(self, data: st.DataObject, *, tells_completions: bool = True) -> None:
-        self.data = data
+    def __init__(self, random: Random, *, tells_completions: bool = True) -> None:
+        self.random = random
         self.tells_completions = tells_completions
         self.store = Stored()
 
     def run(self) -> None:
-        self.store.add({0: []})
-        for kind in self.data.draw(
-            st.lists(st.sampled_from(("add", "link", "unlink", *CHANGES, "mixed")), max_size=12)
-        ):
+        self._begin()
+        for kind in self.random.choices(KINDS, k=8):
             self._edit(kind)
             self._compare()
-            if self.data.draw(st.booleans()):
+            if self.random.random() < 0.5:
                 self._close_the_gaps()
 
     def _begin(self) -> None:
         """Add a plan of eight todos, each waiting for some of the three before it, so that many ways meet again."""
-        plan = self.data.draw(st.lists(todos, min_size=8, max_size=8))
-        near = self.data.draw(st.lists(st.sets(st.integers(1, 3), min_size=1), min_size=8, max_size=8))
-        after = {number: {number - hop for hop in near[number] if hop <= number} for number in range(len(plan))}
+        plan = [self._todo() for _ in range(8)]
+        hops = [self.random.sample((1, 2, 3), k=self.random.randint(1, 3)) for _ in plan]
+        after = {number: [number - hop for hop in hops[number] if hop <= number] for number in range(len(plan))}
         for number, todo in enumerate(plan):
             self.store.insert(number, todo)
         self.store.tie((one, number) for number, before in after.items() for one in before)
@@ -76,15 +75,15 @@ class History:
         """Make several edits of all kinds, told in any order but for additions, which come first."""
         gone, added, linked = self._unlink(), self._add(), self._link()
         tells = [gone, linked, *(self._change(kind) for kind in self._some(CHANGES, most=3))]
-        tells = self.data.draw(st.permutations(tells))
+        self.random.shuffle(tells)
         self.store.edit(added, *tells)
 
     def _add(self) -> Callable[[Upkeep], None]:
         first = len(self.store.todos)
-        new = range(first, min(MOST, first + self.data.draw(st.integers(1, 3))))
+        new = range(first, min(MOST, first + self.random.randint(1, 3)))
         after = {number: self._some([*self.store.todos, *new], most=3) for number in new}
         for number in new:
-            self.store.insert(number, self.data.draw(todos))
+            self.store.insert(number, self._todo())
         self.store.tie((one, number) for number, before in after.items() for one in before)
         return lambda upkeep: upkeep.add(after)
 
@@ -101,8 +100,8 @@ class History:
         return lambda upkeep: upkeep.unlink(pairs)
 
     def _change(self, kind: str) -> Callable[[Upkeep], None]:
-        number = self.data.draw(st.sampled_from(list(self.store.todos)))
-        was, fresh = self.store.todos[number], self.data.draw(todos)
+        number = self.random.choice(list(self.store.todos))
+        was, fresh = self.store.todos[number], self._todo()
         changes: dict[str, dict[str, Any]] = {
             "estimate": {"weight": fresh.weight},
             "priority": {"priority": fresh.priority},
@@ -116,12 +115,16 @@ class History:
         self.store.replace(number, **changes[kind])
         if kind == "complete" and is_ready and not self.tells_completions:
             return lambda _: None
-        told = self.data.draw(st.sampled_from((was.pending, None)))
+        told = self.random.choice((was.pending, None))
         return lambda upkeep: upkeep.changed(number, was_pending=told)
 
     def _some(self, among: Iterable[Any], *, most: int) -> list[Any]:
         possible = list(among)
-        return self.data.draw(st.lists(st.sampled_from(possible), max_size=most, unique=True)) if possible else []
+        return self.random.sample(possible, k=min(len(possible), self.random.randint(0, most)))
+
+    def _todo(self) -> oracle.Todo:
+        chosen = self.random
+        return oracle.Todo(chosen.choice(WEIGHTS), chosen.randint(0, 4), pending=chosen.random() < 0.8)
 
     def _check(self, cycle: Cycle) -> None:
         event("a cycle was refused")
@@ -136,16 +139,13 @@ class History:
         assert [pair for pair in self.store.pairs if ranks[pair[0]] <= ranks[pair[1]]] == []
 
 
-todos = st.builds(oracle.Todo, st.sampled_from(WEIGHTS), st.integers(0, 4), st.sampled_from((True, True, True, False)))
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.data())
-def test_what_is_kept_up_is_what_the_definition_says(data):
-    History(data).run()
+@settings(max_examples=500, deadline=None)
+@given(st.randoms(use_true_random=True))
+def test_what_is_kept_up_is_what_the_definition_says(random):
+    History(random).run()
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.data())
-def test_completions_of_ready_todos_need_not_be_told(data):
-    History(data, tells_completions=False).run()
+@given(st.randoms(use_true_random=True))
+def test_completions_of_ready_todos_need_not_be_told(random):
+    History(random, tells_completions=False).run()

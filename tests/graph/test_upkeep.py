@@ -116,21 +116,24 @@ def test_where_both_sides_rise_the_longer_one_counts():
     found = []
     for longer in (1, 2):
         store = diamond()
-        store.change(longer, weight=5.0)
-        store.change(3, weight=2.0)
+        store.change(longer, weight=2.0)
+        store.change(3, weight=10.0)
         found.append(column(store, MINUTES))
 
-    assert found == [[8, 7, 3, 2], [8, 3, 7, 2]]
+    assert found == [[13, 12, 11, 10], [13, 11, 12, 10]]
 
 
-def test_a_change_is_followed_once_where_many_ways_lead():
-    #   each todo ──▶ the next one and the one after that: more ways than could be followed one by one
-    count = 100
-    store = stored({one: [before for before in (one - 1, one - 2) if before >= 0] for one in range(count)})
+def test_each_todo_is_settled_once_however_many_ways_lead_to_it():
+    #   4 ──▶ 3 ──▶ 2 ──▶ 1 ──▶ 0      and directly 4 ──▶ 2 ──▶ 0, and so on: 2³⁰ ways of different lengths
+    turns = 30
+    store = Stored()
+    store.load({one: [one + 1, one + 2] if one % 2 == 0 else [one + 1] for one in range(2 * turns)} | {2 * turns: []})
+    for one in range(turns):
+        store.change(2 * one + 1, weight=2.0 ** (turns - one))
 
-    store.change(count - 1, weight=2.0)
+    store.change(0, weight=2.0 ** (turns + 2))
 
-    assert column(store, MINUTES) == list(range(count + 1, 1, -1))
+    assert store.measures[2 * turns][MINUTES] == 2.0 ** (turns + 2) + 2.0 ** (turns + 1) - 2 + turns
 
 
 def test_a_higher_urgency_reaches_everything_before():
