@@ -33,6 +33,7 @@ class History:
         self.random = random
         self.tells_completions = tells_completions
         self.store = Stored()
+        self.todos_before: dict[int, oracle.Todo] = {}
 
     def run(self) -> None:
         self._begin()
@@ -60,6 +61,7 @@ class History:
 
     def _edit(self, kind: str) -> None:
         before = copy.deepcopy((self.store.todos, self.store.measures, self.store.dependents, self.store.predecessors))
+        self.todos_before = before[0]
         try:
             self._edit_mixed() if kind == "mixed" else self._edit_one(kind)
         except Cycle as cycle:
@@ -68,7 +70,7 @@ class History:
         assert not oracle.has_cycle(self.store.pairs)
 
     def _edit_one(self, kind: str) -> None:
-        tell = getattr(self, f"_{kind}", lambda: self._change(kind))()
+        tell = getattr(self, f"_{kind}", lambda: self._change(kind, alone=True))()
         self.store.edit(tell)
 
     def _edit_mixed(self) -> None:
@@ -99,9 +101,10 @@ class History:
         self.store.untie(pairs)
         return lambda upkeep: upkeep.unlink(pairs)
 
-    def _change(self, kind: str) -> Callable[[Upkeep], None]:
+    def _change(self, kind: str, *, alone: bool = False) -> Callable[[Upkeep], None]:
         number = self.random.choice(list(self.store.todos))
-        was, fresh = self.store.todos[number], self._todo()
+        fresh = self._todo()
+        was = self.todos_before.get(number, fresh)  # several changes of one todo make one edit
         changes: dict[str, dict[str, Any]] = {
             "estimate": {"weight": fresh.weight},
             "priority": {"priority": fresh.priority},
@@ -113,7 +116,7 @@ class History:
         }
         is_ready = oracle.unmet(number, self.store.todos, self.store.pairs) == 0
         self.store.replace(number, **changes[kind])
-        if kind == "complete" and is_ready and not self.tells_completions:
+        if kind == "complete" and is_ready and alone and not self.tells_completions:
             return lambda _: None
         told = self.random.choice((was.pending, None))
         return lambda upkeep: upkeep.changed(number, was_pending=told)
