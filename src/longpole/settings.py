@@ -63,7 +63,7 @@ def parsed(name: str, value: object) -> object:
     Raises InvalidInputError for an unknown name and for a value outside the setting's range.
     """
     spec = SPECS[known(name)]
-    default = Settings._defaults[name]  # noqa: SLF001 - the defaults carry the types
+    default = getattr(Settings, name)  # the defaults carry the types
     if isinstance(default, str):
         return _text(name, spec, value)
     return _number(name, spec, value, whole=isinstance(default, int))

@@ -134,7 +134,7 @@ def _item(todo: Todo) -> dict[str, Any]:
         "description": todo.description,
         "after": list(todo.depends_on),
         "estimate": None if estimate is None else format_minutes(float(checked_field("estimate_minutes", estimate))),
-        "priority": None if todo.priority == NewTodo._defaults["priority"] else todo.priority,  # noqa: SLF001
+        "priority": None if todo.priority == NewTodo.priority else todo.priority,
         "branch": todo.branch,
         "touches": list(todo.touches),
         "needs": list(todo.needs),

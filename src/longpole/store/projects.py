@@ -141,6 +141,12 @@ def next_numbers(tx: Transaction, count: int) -> int:
     return _reserve(tx, statement, count)
 
 
+def size(tx: Transaction) -> int:
+    """Count the todos that the project has ever had."""
+    row = tx.one("SELECT next_todo FROM project WHERE project_id = ?", (tx.project_id,))
+    return row[0] - 1 if row else 0
+
+
 def next_instance(tx: Transaction) -> int:
     """Reserve the number of a new instance."""
     return _reserve(
