@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+SHOWN = 12
+
+
 class LongpoleError(Exception):
     """Something went wrong in longpole."""
 
@@ -52,11 +55,19 @@ class CycleError(InvalidInputError):
 
     def __init__(self, cycle: Sequence[str]) -> None:
         self.cycle = tuple(cycle)
-        path = " → ".join([*self.cycle, *self.cycle[:1]])
+        path = " → ".join([*_ends(self.cycle), *self.cycle[:1]])
         super().__init__(f"dependency cycle (each waits for the next): {path}; remove one of these dependencies")
 
     def details(self) -> dict[str, object]:
         return {"cycle": list(self.cycle)}
+
+
+def _ends(cycle: tuple[str, ...]) -> tuple[str, ...]:
+    """Shorten a long path for a message: its first and last ids, and how many are left out."""
+    if len(cycle) <= SHOWN:
+        return cycle
+    half = SHOWN // 2
+    return (*cycle[:half], f"… ({len(cycle) - 2 * half} more) …", *cycle[-half:])
 
 
 class NotReadyError(LongpoleError):

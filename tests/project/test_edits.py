@@ -331,3 +331,15 @@ def bring_to(project, me, todo_id, status):
     elif status == "blocked":
         project.hold(todo_id, "not yet")
     assert project.todo(todo_id).status == status
+
+
+def test_a_long_cycle_is_shortened_in_the_message_and_whole_in_the_error(project):
+    # c0 ──▶ c1 ──▶ … ──▶ c99
+    project.add_many([{"title": "link", "id": f"c{n}", "after": [f"c{n - 1}"] if n else []} for n in range(100)])
+
+    with pytest.raises(CycleError) as caught:
+        project.link("c0", after=["c99"])
+
+    assert len(caught.value.cycle) == 100
+    assert "88 more" in str(caught.value)
+    assert len(str(caught.value)) < 250
