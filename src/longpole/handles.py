@@ -101,7 +101,7 @@ class Instance:
 
     def progress(self, todo_id: str, token: int, percent: int, *, note: str | None = None) -> None:
         """Note how far a claim is, in percent. Raises as `complete` does."""
-        if isinstance(percent, bool) or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
+        if type(percent) is not int or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
             raise InvalidInputError(f"progress is 0 to 100 percent, not {percent!r}")
         finish = _finish(todo_id, token, note)
         optimistic.progress(self._store, self.number, finish, percent)
@@ -134,7 +134,7 @@ class Instance:
         return f"<longpole.Instance {self.name}>"
 
     def _ask(self, *, count: int, strategy: str | None, key: str | None, finish: Finish | None = None) -> Outcome:
-        if isinstance(count, bool) or not 1 <= count <= MAX_COUNT:
+        if type(count) is not int or not 1 <= count <= MAX_COUNT:
             raise InvalidInputError(f"count is 1 to {MAX_COUNT}, not {count!r}")
         return optimistic.allocate(
             self._store, self.number, self._strategies, strategy=strategy, count=count, key=key, finish=finish

@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import apsw
 import pytest
 
 import longpole
@@ -72,6 +73,17 @@ def test_a_file_of_another_kind_is_told_and_left_as_it_was(tmp_path):
     unavailable(file, "not a longpole database")
 
     assert file.read_text() == "buy milk\n" * 1000
+
+
+def test_the_database_of_another_program_is_told_and_left_as_it_was(tmp_path):
+    file = tmp_path / "other.db"
+    with contextlib.closing(apsw.Connection(str(file))) as other:
+        other.execute("CREATE TABLE note (text)")
+    before = file.read_bytes()
+
+    unavailable(file, "another program")
+
+    assert file.read_bytes() == before
 
 
 def test_a_file_that_may_not_be_read_is_told(folder):

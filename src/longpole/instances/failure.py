@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from longpole.store import claims, holds, instances, projects
+from longpole.store import claims, holds, instances, projects, replies
 from longpole.transitions import Act
 
 TYPE_CHECKING = False
@@ -32,6 +32,7 @@ def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
         claims.give_back(tx, held, Act.EXPIRE, why="its instance is gone", settings=state.settings)
     for number, kind in holds.due(tx):
         holds.lift(tx, number, kind)
+    replies.prune(tx, state.pruned_at)
     projects.swept(tx, _next_due(tx, state.settings), mark)
     return lost
 

@@ -6,7 +6,7 @@ import os
 
 from longpole.errors import InstanceLostError, InvalidInputError
 from longpole.instances import failure
-from longpole.store import instances, replies
+from longpole.store import instances
 from longpole.transitions import Act
 
 TYPE_CHECKING = False
@@ -30,7 +30,6 @@ def register(store: Store, name: str | None, *, process_id: int | None) -> Lease
         failure.sweep(tx, state)
         if name is not None:
             _free(tx, _checked(name), state)
-        replies.prune(tx)
         return _start(tx, name, state, process_id)
 
 

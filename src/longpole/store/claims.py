@@ -58,7 +58,8 @@ COMPLETE = f"""
     {FENCE} RETURNING unmet"""  # noqa: S608 - FENCE is a constant, as below
 PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
 GIVE_BACK = f"""
-    UPDATE todo SET holder = NULL, claimed_at = NULL, attempts = attempts - ?, unmet = unmet + ?,
+    UPDATE todo SET holder = NULL, claimed_at = NULL, progress_percent = NULL,
+        attempts = attempts - ?, unmet = unmet + ?,
         finished_at = CASE WHEN ? THEN ? END,
         status = CASE WHEN ? THEN 'failed' WHEN unmet + ? > 0 THEN 'blocked' ELSE 'ready' END
     {FENCE} RETURNING status"""  # noqa: S608

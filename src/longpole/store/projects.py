@@ -24,7 +24,7 @@ class ProjectRow(Value):
     settings: Settings
     sweep_due_at: int
     clock_mark: str
-    graph_version: int
+    pruned_at: int
 
 
 class SettingsCache:
@@ -81,10 +81,10 @@ def names(tx: Transaction) -> list[str]:
 def load(tx: Transaction, cache: SettingsCache) -> ProjectRow:
     """Read the project's row."""
     row = tx.one(
-        "SELECT settings, sweep_due_at, clock_mark, graph_version FROM project WHERE project_id = ?", (tx.project_id,)
+        "SELECT settings, sweep_due_at, clock_mark, pruned_at FROM project WHERE project_id = ?", (tx.project_id,)
     )
     assert row is not None
-    return ProjectRow(settings=cache.parse(row[0]), sweep_due_at=row[1], clock_mark=row[2], graph_version=row[3])
+    return ProjectRow(settings=cache.parse(row[0]), sweep_due_at=row[1], clock_mark=row[2], pruned_at=row[3])
 
 
 def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
@@ -118,6 +118,11 @@ def sweep_due(tx: Transaction) -> int:
     """Tell when the next sweep is due."""
     row = tx.one("SELECT sweep_due_at FROM project WHERE project_id = ?", (tx.project_id,))
     return row[0] if row else 0
+
+
+def pruned(tx: Transaction) -> None:
+    """Note that old replies have been forgotten just now."""
+    tx.run("UPDATE project SET pruned_at = ? WHERE project_id = ?", (tx.now, tx.project_id))
 
 
 def swept(tx: Transaction, due_at: int, mark: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from longpole.errors import InvalidInputError
+from longpole.store import projects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def keep(tx: Transaction, key: str | None, act: str, answer: dict[str, Any]) -> 
         )
 
 
-def prune(tx: Transaction) -> None:
-    """Forget the answers older than a day."""
-    tx.run("DELETE FROM reply WHERE project_id = ? AND at < ?", (tx.project_id, tx.now - KEPT_S * 1_000_000))
+def prune(tx: Transaction, pruned_at: int) -> None:
+    """Forget the answers older than a day, once a day: it reads them all, and an index would cost every act a page."""
+    before = tx.now - KEPT_S * 1_000_000
+    if pruned_at < before:
+        tx.run("DELETE FROM reply WHERE project_id = ? AND at < ?", (tx.project_id, before))
+        projects.pruned(tx)

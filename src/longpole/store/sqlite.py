@@ -40,6 +40,7 @@ PRAGMAS = """
     PRAGMA trusted_schema=OFF;
 """
 MEMORY = ":memory:"
+APPLICATION = 0x4C504F4C  # "LPOL" in the file's header, so that no other program's database is taken for ours
 FIRST_SAFE = (3, 51, 3)
 SQLITE_VERSION = tuple(map(int, apsw.sqlite_lib_version().split(".")))
 JUMP_S = 5.0  # a clock that stood still or stepped by more than this gets every instance a lease of grace
@@ -201,6 +202,7 @@ class _Connection:
         # want to look at: a claim took 44 µs instead of 10, reading a todo 38 instead of 8.
         self.database.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.database.set_busy_handler(self.turnstile.wait)
+        _refuse_foreign(self.database)  # before a pragma could change it
         self.database.execute(PRAGMAS).fetchall()
 
     def set_durability(self, durability: str) -> None:
@@ -289,7 +291,7 @@ class SqliteTransaction:
     def migrate(self, script: str, version: int) -> None:
         """Run a migration's statements and note its number."""
         self._database.execute(script.format(**SCHEMA_WORDS)).fetchall()
-        self._database.execute(f"PRAGMA user_version={version:d}").fetchall()
+        self._database.execute(f"PRAGMA user_version={version:d}; PRAGMA application_id={APPLICATION}").fetchall()
         sqlite_statistics.keep(self._database)
 
     def listed(self, values: Iterable[int] | Iterable[str]) -> object:
@@ -312,6 +314,15 @@ class SqliteTransaction:
         then, _, passed = mark.partition(" ")
         jumped = bool(mark) and monotonic >= float(passed) - 1 and abs(offset - float(then)) > JUMP_S
         return f"{offset:.3f} {monotonic:.3f}", jumped
+
+
+def _refuse_foreign(database: apsw.Connection) -> None:
+    if database.pragma("application_id") == APPLICATION:
+        return
+    for sign in ("PRAGMA application_id", "PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_schema"):
+        if database.execute(sign).fetchall() != [(0,)]:
+            path = database.filename
+            raise StorageUnavailableError(f"{path} is the database of another program; name another file with --db")
 
 
 def _spelled(sql: str) -> str:

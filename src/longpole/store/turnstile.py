@@ -12,9 +12,10 @@ import fcntl
 import os
 import time
 
-PATIENCE_S = 0.02
-POLL_S = 0.001
-FRONT_POLL_S = 0.0001
+PATIENCE_S = 0.1
+POLL_S = 0.01  # reached by doubling, from FIRST_POLL_S on: many that ask often cost the one that writes its processor
+FIRST_POLL_S = 0.001
+FRONT_POLL_S = 0.0003
 
 
 class Turnstile:
@@ -31,10 +32,12 @@ class Turnstile:
     def enter(self) -> bool:
         """Wait until nobody stands in the turnstile; False if the time is up first."""
         self._entered, self._since = True, time.monotonic()
+        count = 0
         while not self._pass():
             if self._waited() > self._timeout_s:
                 return False
-            time.sleep(POLL_S)
+            time.sleep(_pause_s(count))
+            count += 1
         return True
 
     def wait(self, count: int) -> bool:
@@ -48,7 +51,7 @@ class Turnstile:
         waited = self._waited()
         if waited > PATIENCE_S and self._entered and not self._standing:
             self._standing = self._take()
-        time.sleep(FRONT_POLL_S if self._standing else POLL_S)
+        time.sleep(FRONT_POLL_S if self._standing else _pause_s(count))
         return waited < self._timeout_s
 
     def leave(self) -> None:
@@ -81,3 +84,7 @@ class Turnstile:
         except BlockingIOError:
             return False
         return True
+
+
+def _pause_s(count: int) -> float:
+    return min(FIRST_POLL_S * (1 << min(count, 16)), POLL_S)

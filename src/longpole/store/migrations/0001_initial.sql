@@ -11,6 +11,7 @@ CREATE TABLE project (
     next_instance BIGINT NOT NULL DEFAULT 1,
     sweep_due_at BIGINT NOT NULL DEFAULT 0,
     clock_mark TEXT NOT NULL DEFAULT '',
+    pruned_at BIGINT NOT NULL DEFAULT 0, -- when old replies were last forgotten
     created_at BIGINT NOT NULL
 );
 
