@@ -21,7 +21,7 @@ NOBODY = 65534
 @pytest.fixture
 def folder():
     """A folder that another user may enter."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # TMPDIR may lie where only we may go
         path = Path(name)
         path.chmod(0o755)
         if os.geteuid() == 0:
