@@ -11,7 +11,8 @@ import apsw
 
 import longpole
 from bench.databases import RAW_ROWS, durability
-from longpole.store.sqlite import PRAGMAS, _Connection
+from longpole.store.sqlite import PRAGMAS, TIMEOUT_S
+from longpole.store.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +53,14 @@ class Raw:
 
     def open(self) -> None:
         """Open the file of the raw commits."""
+        self._database = apsw.Connection(self._path)
+        self._database.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        self._turnstile = Turnstile(f"{self._path}-turn", TIMEOUT_S)
         if self._fair:
-            self._turns = _Connection(self._path)
-            self._database = self._turns.database
+            self._database.set_busy_handler(self._turnstile.wait)
         else:
-            self._database = apsw.Connection(self._path)
-            self._database.set_busy_timeout(30_000)
-            self._database.execute(PRAGMAS).fetchall()
+            self._database.set_busy_timeout(int(1000 * TIMEOUT_S))
+        self._database.execute(PRAGMAS).fetchall()
         self._database.execute("PRAGMA synchronous=FULL").fetchall()
         self._draw = random.Random()  # noqa: S311 - which row does not matter
 
@@ -69,9 +71,10 @@ class Raw:
         """Change a row and commit."""
         began = time.monotonic()
         if self._fair:
-            self._turns.begin("BEGIN IMMEDIATE")
-        else:
-            self._database.execute("BEGIN IMMEDIATE")
+            self._turnstile.enter()
+        self._database.execute("BEGIN IMMEDIATE")
+        if self._fair:
+            self._turnstile.leave()
         got_in = time.monotonic()
         self._database.execute(UPDATE, (self._draw.randrange(RAW_ROWS),)).fetchall()
         self._database.execute("COMMIT")
@@ -82,6 +85,7 @@ class Raw:
 
     def close(self) -> None:
         """Close the file."""
+        self._turnstile.close()
         self._database.close()
 
 
