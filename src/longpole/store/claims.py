@@ -65,9 +65,10 @@ GIVE_BACK = f"""
     {FENCE} RETURNING status"""  # noqa: S608
 # Dependents that are cancelled or completed count along, so that `unmet` stays true whatever happens to them later.
 SATISFY = """
-    UPDATE todo SET unmet = unmet - 1, status = CASE WHEN unmet = 1 AND status = 'blocked' THEN 'ready' ELSE status END
-    WHERE project_id = ? AND number IN
-        (SELECT dependent FROM dependency WHERE project_id = ? AND predecessor = ?)"""
+    UPDATE todo SET unmet = todo.unmet - 1,
+        status = CASE WHEN todo.unmet = 1 AND todo.status = 'blocked' THEN 'ready' ELSE todo.status END
+    FROM dependency e
+    WHERE e.project_id = ? AND e.predecessor = ? AND todo.project_id = e.project_id AND todo.number = e.dependent"""
 
 
 def take(tx: Transaction, selection: Selection, *, holder: int) -> Taken | None:
@@ -205,7 +206,7 @@ def why_given(tx: Transaction, number: int, token: int) -> str | None:
 
 def satisfy_dependents(tx: Transaction, number: int) -> None:
     """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready."""
-    tx.run(SATISFY, (tx.project_id, tx.project_id, number))
+    tx.run(SATISFY, (tx.project_id, number))
 
 
 def _shorten_the_paths_before(tx: Transaction, number: int) -> None:
