@@ -106,6 +106,16 @@ def test_a_shell_can_learn_to_complete(empty, shell):
     assert "_LONGPOLE_COMPLETE" in answer.out
 
 
+def test_completion_knows_the_verbs(empty, monkeypatch):
+    monkeypatch.setenv("_LONGPOLE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "longpole sta")
+    monkeypatch.setenv("COMP_CWORD", "1")
+
+    answer = empty()
+
+    assert answer.out.strip() == "plain,status"
+
+
 def test_completion_knows_verbs_and_options(empty, monkeypatch):
     monkeypatch.setenv("_LONGPOLE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "longpole done --tok")

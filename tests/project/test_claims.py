@@ -481,3 +481,18 @@ def test_completing_what_runs_while_its_predecessor_is_open_again_shortens_the_p
     a = project.todo("a")
     assert (a.critical_path_minutes, a.immediate_dependents, a.total_descendants) == (10, 0, 0)
     assert [todo.id for todo in project.critical_path()] == ["a"]
+
+
+def test_who_completes_a_second_time_is_told_that_it_is_done_and_not_to_discard_it(project):
+    project.add("A", id="a")
+    me = project.register("me", heartbeat=False)
+    other = project.register("other", heartbeat=False)
+    (claim,) = me.claim()
+    claim.complete()
+
+    with pytest.raises(ClaimLostError, match="completed 'a' with this token already") as mine:
+        claim.complete()
+    with pytest.raises(ClaimLostError, match="discard"):
+        other.complete("a", claim.token)
+
+    assert "discard" not in str(mine.value)

@@ -31,7 +31,7 @@ def test_why_a_held_todo_waits_gives_the_reason(project):
 
     told = project.why("a")
 
-    assert told.summary == "a is blocked: it waits for ask the customer"
+    assert told.summary == "a is blocked: ask the customer"
     assert told.lines[0] == "held (manual): ask the customer"
 
 
@@ -260,3 +260,13 @@ def test_the_environment_names_the_project(path, monkeypatch):
 
     with longpole.open(path) as site, longpole.open(path, project="other") as other:
         assert (site.name, other.name) == ("site", "other")
+
+
+def test_why_tells_who_had_a_completed_todo_and_by_which_rule(project):
+    project.add("A", id="a")
+    with project.register("me", heartbeat=False) as me:
+        me.claim()[0].complete()
+
+    told = project.why("a")
+
+    assert any("me had it last, by the rule critical_path" in line for line in told.lines)

@@ -201,7 +201,7 @@ def test_a_backup_is_a_database_of_its_own(file_url, tmp_path):
 def test_a_backup_never_overwrites(file_url, tmp_path):
     (tmp_path / "copy.db").write_text("precious")
 
-    with longpole.open(file_url) as project, pytest.raises(longpole.StorageUnavailableError):
+    with longpole.open(file_url) as project, pytest.raises(longpole.InvalidInputError, match="exists already"):
         project._store.engine.back_up(str(tmp_path / "copy.db"))
 
     assert (tmp_path / "copy.db").read_text() == "precious"

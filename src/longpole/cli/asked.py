@@ -97,7 +97,7 @@ class Verbs(_WithGlobals, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help where no verb is named."""
-        if not args:
+        if not args and not ctx.resilient_parsing:  # completion asks with no words at all
             click.echo(ctx.get_help())
             ctx.exit()
         return super().parse_args(ctx, args)

@@ -179,7 +179,7 @@ def _facts(todo: Todo) -> Iterator[tuple[str, str]]:
 
 
 def _blocks(todo: Todo) -> str:
-    if not todo.immediate_dependents:
+    if not todo.immediate_dependents or todo.status not in PENDING:
         return ""
     total = "" if todo.total_descendants is None else f", {todo.total_descendants} in all"
     return f"{wording.plural(todo.immediate_dependents, 'todo')} directly{total}"

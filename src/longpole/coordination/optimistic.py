@@ -207,7 +207,14 @@ def _complete(tx: Transaction, number: int, finish: Finish) -> None:
 def _lost(tx: Transaction, number: int, finish: Finish) -> ClaimLostError | InstanceLostError:
     if instances.live(tx, number) is None:
         return InstanceLostError(todo_id=finish.todo_id)
+    held = _held(tx, number, finish)
     todo = todos.by_id(tx, finish.todo_id)
+    if todo.status == Status.COMPLETED and claims.completed_by(tx, held.number, finish.token) == number:
+        return ClaimLostError(
+            f"you have completed '{finish.todo_id}' with this token already; nothing is left to do for it,"
+            " ask for the next todo",
+            todo_id=finish.todo_id,
+        )
     now = f"{todo.holder} holds it with token {todo.token}" if todo.holder else f"it is {todo.status.replace('_', ' ')}"
     return ClaimLostError(
         f"the claim on '{finish.todo_id}' with token {finish.token} is no longer yours ({now}):"

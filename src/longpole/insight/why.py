@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from longpole.model import Status
+from longpole.model import PENDING, Status
 from longpole.store import claims, todos
 
 TYPE_CHECKING = False
@@ -22,6 +22,8 @@ def explain(tx: Transaction, todo_id: str) -> tuple[Todo, str, tuple[str, ...]]:
     number = todos.number_of(tx, todo_id)
     todo = todos.by_number(tx, number)
     summary, lines = _ABOUT[todo.status](tx, number, todo)
+    if todo.status not in PENDING:
+        return todo, summary, tuple(lines)
     measures = (
         f"critical path {todo.critical_path_minutes:g} min, urgency {todo.urgency}"
         f" (own priority {todo.priority}), todos that wait for it directly: {todo.immediate_dependents}"
@@ -38,8 +40,9 @@ def _blocked(tx: Transaction, number: int, todo: Todo) -> tuple[str, list[str]]:
     causes = _causes(tx, waited_for)
     if causes:
         return f"{todo.id} is stuck: {', '.join(causes)} in its way", lines
-    what = [one.id for one in waited_for[:SHOWN]] + [hold.reason for hold in todo.holds]
-    return f"{todo.id} is blocked: it waits for {', '.join(what)}", lines
+    if not waited_for:
+        return f"{todo.id} is blocked: {'; '.join(hold.reason for hold in todo.holds)}", lines
+    return f"{todo.id} is blocked: it waits for {', '.join(one.id for one in waited_for[:SHOWN])}", lines
 
 
 def _ready(tx: Transaction, number: int, todo: Todo) -> tuple[str, list[str]]:
@@ -62,8 +65,11 @@ def _failed(_tx: Transaction, _number: int, todo: Todo) -> tuple[str, list[str]]
     return f"{todo.id} has failed after {todo.attempts} attempts{reason}", [revive]
 
 
-def _finished(_tx: Transaction, _number: int, todo: Todo) -> tuple[str, list[str]]:
+def _finished(tx: Transaction, number: int, todo: Todo) -> tuple[str, list[str]]:
     lines = [f"result: {todo.result}"] if todo.result else []
+    who = claims.last_holder(tx, number) if todo.token else None
+    if who:
+        lines.append(f"{who} had it last, by the rule {claims.why_given(tx, number, todo.token)}")
     return f"{todo.id} is {todo.status}; `longpole reopen {todo.id}` takes it up again", lines
 
 

@@ -119,7 +119,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
     if summary.completed:
         share = summary.critical_path_s / summary.makespan_s if summary.makespan_s else 0.0
         lines.append(
-            f"  critical path {summary.critical_path_s:.1f} s, {share:.0%} of that: more instances could not beat it"
+            f"  {share:.0%} of the time was the critical path ({summary.critical_path_s:.1f} s): nobody could beat it"
         )
         busy = sum(share for _, share in summary.utilization) / len(summary.utilization)
         lines.append(f"  instances were busy for {busy:.0%} of the time, {summary.busy_s:.1f} s of work in all")

@@ -98,8 +98,9 @@ def _pairs(
     for todo_id, addition in zip(ids, additions, strict=True):
         for after in addition.new.after:
             if after not in known:
+                who = addition.new.id or addition.new.title
                 raise UnknownTodoError(
-                    f"'{todo_id}' waits for '{after}', which does not exist; add it first, or drop the dependency",
+                    f"'{who}' waits for '{after}', which does not exist; add it first, or drop the dependency",
                     todo_id=after,
                 )
             pairs.add((known[after], numbers[todo_id]))

@@ -179,6 +179,25 @@ def oldest(tx: Transaction) -> int | None:
     return row[0] if row else None
 
 
+def last_holder(tx: Transaction, number: int) -> str | None:
+    """Name the instance that claimed a todo last, by the journal; None if nobody ever did."""
+    row = tx.one(
+        "SELECT i.name FROM journal j JOIN instance i ON i.project_id = j.project_id AND i.number = j.instance"
+        " WHERE j.project_id = ? AND j.todo = ? AND j.kind = 'claimed' ORDER BY j.seq DESC LIMIT 1",
+        (tx.project_id, number),
+    )
+    return row[0] if row else None
+
+
+def completed_by(tx: Transaction, number: int, token: int) -> int | None:
+    """Give the instance that completed a todo with a token, by the journal; None if nobody did."""
+    row = tx.one(
+        "SELECT instance FROM journal WHERE project_id = ? AND todo = ? AND token = ? AND kind = 'completed'",
+        (tx.project_id, number, token),
+    )
+    return row[0] if row else None
+
+
 def set_result(tx: Transaction, number: int, result: str) -> None:
     """Note what came of a todo."""
     tx.run("UPDATE todo_detail SET result = ? WHERE project_id = ? AND number = ?", (result, tx.project_id, number))

@@ -11,7 +11,7 @@ from _thread import RLock
 
 import apsw
 
-from longpole.errors import StorageUnavailableError
+from longpole.errors import InvalidInputError, StorageUnavailableError
 from longpole.store import sqlite_statistics
 from longpole.store.sqlite_errors import refuse_network, translated
 from longpole.store.turnstile import Turnstile
@@ -40,6 +40,7 @@ PRAGMAS = """
     PRAGMA trusted_schema=OFF;
 """
 MEMORY = ":memory:"
+OWN_FOLDER = ".longpole"
 APPLICATION = 0x4C504F4C  # "LPOL" in the file's header, so that no other program's database is taken for ours
 FIRST_SAFE = (3, 51, 3)
 SQLITE_VERSION = tuple(map(int, apsw.sqlite_lib_version().split(".")))
@@ -93,12 +94,16 @@ class SqliteEngine:
 
     def back_up(self, path: str) -> None:
         """Write a consistent, compact copy to a new file, readable by its owner alone."""
+        if os.path.exists(path):
+            raise InvalidInputError(f"{path} exists already; name a new file")
         connection = self._take()
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
             connection.database.execute("VACUUM INTO ?", (path,))
         except (apsw.Error, OSError) as error:
-            raise translated(error, path) from error
+            if os.path.exists(path):
+                os.unlink(path)  # an empty file or half a copy is no backup
+            raise translated(error, self.path) from error
         finally:
             self._give(connection)
 
@@ -335,8 +340,12 @@ _EACH = " IN (SELECT value FROM json_each(?))"
 
 
 def _make(folder: str) -> None:
+    """Make a folder that its owner alone may enter; one of our own name keeps out of version control by itself."""
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
+        if os.path.basename(folder) == OWN_FOLDER:
+            with open(os.path.join(folder, ".gitignore"), "w", encoding="utf-8") as ignored:
+                ignored.write("*\n")
     except OSError as error:
         raise translated(error, folder) from error
 
