@@ -145,3 +145,32 @@ def test_a_key_is_remembered_for_a_day_and_then_forgotten(project, me, clock):
     project.register("even later", heartbeat=False)
 
     assert (kept, len(dump(project)["reply"])) == (1, 0)
+
+
+def test_a_retry_never_hands_out_a_claim_that_somebody_else_holds_now(project, clock):
+    project.configure(max_hold_s=60, max_attempts=9)
+    project.add("A", id="a")
+    me, other = project.register("one", heartbeat=False), project.register("two", heartbeat=False)
+    me.claim(key="k")
+    clock.advance(61)
+    (theirs,) = other.claim()
+
+    again = me.claim(key="k")
+
+    assert again == []
+    theirs.complete()
+
+
+def test_a_key_whose_claim_was_taken_back_brings_new_work(project, clock):
+    project.configure(max_hold_s=60, max_attempts=9)
+    project.add("A", id="a")
+    me, other = project.register("one", heartbeat=False), project.register("two", heartbeat=False)
+    me.claim(key="k")
+    clock.advance(61)
+    other.claim()
+    project.add("B", id="b")
+
+    (claim,) = me.claim(key="k")
+
+    assert claim.id == "b"
+    assert me.claim(key="k")[0].token == claim.token

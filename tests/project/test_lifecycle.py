@@ -392,3 +392,41 @@ def test_a_closed_project_is_not_opened_again_by_accident(url):
     with pytest.raises(longpole.StorageUnavailableError, match="closed"):
         project.add("Too late")
     project.close()
+
+
+def test_to_report_progress_is_a_sign_of_life(project, clock):
+    project.add("A", id="a")
+    me = project.register("me", heartbeat=False)
+    (claim,) = me.claim()
+
+    for _ in range(4):
+        clock.advance(250)
+        claim.progress(10)
+
+    claim.complete()
+    assert project.todo("a").status == "completed"
+
+
+def test_a_lease_made_shorter_ends_in_its_own_time(project, clock):
+    project.add("A", id="a")
+    dead, other = project.register("dead", heartbeat=False), project.register("other", heartbeat=False)
+    dead.claim()
+    project.configure(lease_s=3, heartbeat_s=1)
+    dead.heartbeat()
+
+    clock.advance(4)
+    other.heartbeat()
+
+    assert project.todo("a").status == "ready"
+
+
+def test_what_is_set_aside_because_its_instances_died_says_so(project, clock):
+    project.configure(max_attempts=2, retry_backoff_s=0)
+    project.add("A", id="a")
+    project.register("first", heartbeat=False).claim()[0].fail("the tests hang")
+    project.register("second", heartbeat=False).claim()
+    clock.advance(301)
+
+    project.sweep()
+
+    assert "silent" in project.status().stuck[0]

@@ -11,6 +11,7 @@ import pytest
 
 import longpole
 from longpole.errors import StorageBusyError
+from longpole.store import sqlite
 from tests.project.looking import dump, engine_of, statuses
 
 BEGIN_AT_ONCE = """
@@ -227,3 +228,20 @@ def test_memory_is_a_new_database_each_time():
         one.add("A")
 
         assert two.todos() == []
+
+
+def test_an_interrupt_as_a_door_opens_leaves_no_lock_behind(url, monkeypatch):
+    with longpole.open(url) as project:
+        monkeypatch.setattr(sqlite, "SqliteTransaction", interrupted)
+        with pytest.raises(KeyboardInterrupt) as kept, project._store.write():
+            pass
+        monkeypatch.undo()
+
+        project.add("A", id="a")  # while the exception, and all that it refers to, is still at hand
+
+        assert kept.value is not None
+        assert project.todo("a").status == "ready"
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

@@ -31,6 +31,13 @@ HELD_BACK = NoWork(
 )
 
 
+TAKEN_BACK = NoWork(
+    reason=Reason.ALL_CLAIMED,
+    detail="what was claimed along has been taken back since; ask for the next todo",
+    retry_at=0,
+)
+
+
 class Finish(Value):
     """The claim that an instance completes, and what came of it."""
 
@@ -76,9 +83,8 @@ def allocate(
     request = Request(act=act, key=key, finish=finish, count=count)
     while True:
         with store.write() as tx:
-            answer = replies.find(tx, key, act)
-            if answer is not None:
-                return _again(tx, answer, number, completed=finish is not None)
+            if again := _again(tx, key, act, number, completed=finish is not None):
+                return again
             lease, state = _present(tx, store, number)
             name = strategy or state.settings.strategy
             choose = known.get(name)
@@ -106,9 +112,8 @@ def claim_todo(store: Store, number: int, todo_id: str, *, key: str | None = Non
     """
     act = f"claim {number} {todo_id}"
     with store.write() as tx:
-        answer = replies.find(tx, key, act)
-        if answer is not None:
-            return _again(tx, answer, number, completed=False)
+        if again := _again(tx, key, act, number, completed=False):
+            return again
         lease, state = _present(tx, store, number)
         failure.sweep(tx, state)
         todo = todos.number_of(tx, todo_id)
@@ -128,6 +133,7 @@ def complete(store: Store, number: int, finish: Finish, *, key: str | None = Non
     act = f"complete {number} {_claim_of(finish)}"
     with store.write() as tx:
         if replies.find(tx, key, act) is None:
+            _present(tx, store, number)
             _complete(tx, number, finish)
             replies.keep(tx, key, act, {})
 
@@ -142,6 +148,7 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
         answer = replies.find(tx, key, name)
         if answer is not None:
             return Status(answer["status"])
+        _present(tx, store, number)
         held = _held(tx, number, finish)
         why = finish.result or act.value
         status = claims.give_back(tx, held, act, why=why, settings=store.state(tx).settings)
@@ -156,6 +163,7 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
 def progress(store: Store, number: int, finish: Finish, percent: int) -> None:
     """Note how far a claim is; `finish.result` is a note for whoever reads it. Raises as `complete` does."""
     with store.write() as tx:
+        _present(tx, store, number)
         if not claims.progress(tx, _held(tx, number, finish), percent, finish.result):
             raise _lost(tx, number, finish)
 
@@ -239,13 +247,22 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
     return {"taken": [taken.as_dict() for taken in outcome.taken], "no_work": no_work}
 
 
-def _again(tx: Transaction, answer: dict[str, Any], number: int, *, completed: bool) -> Outcome:
-    """Give an answer again. A completion is confirmed even to an instance that was given up since; claims are not."""
+def _again(tx: Transaction, key: str | None, act: str, number: int, *, completed: bool) -> Outcome | None:
+    """Give the answer that a key got before, less the claims that have been lost since; None if it counts as new.
+
+    A completion is confirmed even to an instance that was given up meanwhile. An answer of which no claim is left
+    and that completed nothing is forgotten. Raises InstanceLostError.
+    """
+    answer = replies.find(tx, key, act)
+    if answer is None:
+        return None
     lease = instances.live(tx, number)
     if lease is None and not completed:
         raise InstanceLostError
-    return Outcome(
-        taken=tuple(Taken(**taken) for taken in answer["taken"]),
-        no_work=readiness.recalled(answer["no_work"]) if answer["no_work"] else None,
-        lease_expires_at=lease.lease_expires_at if lease else 0,
-    )
+    given = [Taken(**taken) for taken in answer["taken"]]
+    taken = tuple(one for one in given if claims.is_held(tx, Held(number=one.number, holder=number, token=one.token)))
+    if not taken and not completed:
+        replies.forget(tx, key)
+        return None
+    no_work = readiness.recalled(answer["no_work"]) if answer["no_work"] else None if taken else TAKEN_BACK
+    return Outcome(taken=taken, no_work=no_work, lease_expires_at=lease.lease_expires_at if lease else 0)

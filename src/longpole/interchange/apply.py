@@ -156,7 +156,7 @@ class _Changes:
         for name in self._fields:
             if name == "hold":
                 now, wanted = manual_hold(old), new.hold
-                if old.status not in _SETTLED and now != wanted:
+                if old.status not in (*_SETTLED, Status.FAILED) and now != wanted:
                     found[name] = wanted
             elif name == "after":
                 if set(new.new.after) != set(old.depends_on):

@@ -181,7 +181,7 @@ class _Run:
             if not seat.is_idle:
                 continue
             try:
-                told = seat.instance.allocate(strategy=self._strategy, key=self._key())
+                told = seat.instance.allocate(strategy=self._strategy, key=self._key_for_next(seat))
             except InstanceLostError as error:
                 self._replace(seat, str(error))
                 continue
@@ -239,7 +239,7 @@ class _Run:
         claim = seat.claim
         assert claim is not None
         told = seat.instance.complete_and_allocate(
-            claim.todo.id, claim.token, strategy=self._strategy, key=self._key(seat.serial)
+            claim.todo.id, claim.token, strategy=self._strategy, key=self._key_for_end(seat)
         )
         self._completed(seat, ending)
         self._take(seat, told)
@@ -253,7 +253,7 @@ class _Run:
 
     def _fail(self, seat: Seat, ending: Ending) -> None:
         assert seat.claim is not None
-        status = seat.instance.fail(seat.claim.todo.id, seat.claim.token, ending.reason, key=self._key(seat.serial))
+        status = seat.instance.fail(seat.claim.todo.id, seat.claim.token, ending.reason, key=self._key_for_end(seat))
         self._tally.failed += 1
         then = "its attempts are used up" if status == "failed" else "it will be tried again"
         self._note(Kind.FAILED, seat, seconds=ending.seconds, detail=f"{ending.reason}; {then}")
@@ -284,9 +284,13 @@ class _Run:
                 return event.kind
         return None
 
-    def _key(self, serial: int | None = None) -> str:
-        """Make the idempotency key for the end of a claim, or for the next one: a lost answer is given again."""
-        return f"{self._id} end {serial}" if serial else f"{self._id} next {self._serial + 1}"
+    def _key_for_next(self, seat: Seat) -> str:
+        """Make the idempotency key for a seat's next claim: if the answer is lost, the same seat is given it again."""
+        return f"{self._id} next {seat.number}.{seat.generation} {seat.serial}"
+
+    def _key_for_end(self, seat: Seat) -> str:
+        """Make the idempotency key for the end of a seat's claim."""
+        return f"{self._id} end {seat.serial}"
 
     # Losses
 

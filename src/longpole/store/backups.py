@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # A backup is a step back in time, after which numbers would be given out again that somebody still holds.
 # A jump keeps whoever claimed after the backup from acting on what others claim now.
 JUMP = 1_000_000
+ENDINGS = ("", "-wal", "-shm", "-turn")
 
 
 def restore(file: str, path: str, clock: Clock) -> str | None:
@@ -25,26 +26,44 @@ def restore(file: str, path: str, clock: Clock) -> str | None:
     Raises InvalidInputError if the file is no sound backup of longpole's, StorageUnavailableError.
     """
     _check(file)
-    kept = f"{path}.before-restore-{clock.now() // 1_000_000}.backup" if os.path.exists(path) else None
+    mark = f"{clock.now() // 1_000_000}-{os.urandom(3).hex()}"
+    kept = f"{path}.before-restore-{mark}.backup" if os.path.exists(path) else None
     if kept:
         _set_aside(path, kept, clock)
-    with open_sqlite(path, clock, create=True) as engine:
+    anew = f"{path}.restoring-{mark}"
+    try:
+        _prepare(file, anew, clock)
+        with open_sqlite(path, clock, create=True) as engine:
+            engine.replace_with(anew)
+    finally:
+        for ending in ENDINGS:
+            if os.path.exists(anew + ending):
+                os.unlink(anew + ending)
+    return kept
+
+
+def _prepare(file: str, anew: str, clock: Clock) -> None:
+    """Make a copy of a backup that can take the place of the database in one step, nobody's claims standing in it."""
+    with open_sqlite(anew, clock, create=True) as engine:
         engine.replace_with(file)
         with engine.write(0) as tx:
             _begin_anew(tx)
         migrate.prepare(engine)
-    return kept
 
 
 def _set_aside(path: str, kept: str, clock: Clock) -> None:
-    """Copy a database; one that is damaged is moved away instead, with what belongs to it."""
+    """Copy a database; only one that is damaged is moved away instead, with what belongs to it."""
     try:
+        damaged = bool(look_at(path)[1])
+    except StorageUnavailableError:
+        damaged = True
+    if not damaged:
         with open_sqlite(path, clock, create=False) as engine:
             engine.back_up(kept)
-    except StorageUnavailableError:
-        for ending in ("", "-wal", "-shm"):
-            if os.path.exists(path + ending):
-                os.replace(path + ending, kept + ending)
+        return
+    for ending in ENDINGS:
+        if os.path.exists(path + ending):
+            os.replace(path + ending, kept + ending)
 
 
 def _check(file: str) -> None:

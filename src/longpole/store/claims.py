@@ -60,7 +60,7 @@ PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
 GIVE_BACK = f"""
     UPDATE todo SET holder = NULL, claimed_at = NULL, progress_percent = NULL,
         attempts = attempts - ?, unmet = unmet + ?,
-        finished_at = CASE WHEN ? THEN ? END,
+        finished_at = ?,
         status = CASE WHEN ? THEN 'failed' WHEN unmet + ? > 0 THEN 'blocked' ELSE 'ready' END
     {FENCE} RETURNING status"""  # noqa: S608
 # Dependents that are cancelled or completed count along, so that `unmet` stays true whatever happens to them later.
@@ -125,7 +125,7 @@ def give_back(tx: Transaction, held: Held, act: Act, *, why: str, settings: Sett
     row = tx.one(
         GIVE_BACK,
         (
-            *(int(act is Act.RELEASE), int(rest_s > 0), used_up, tx.now, used_up, int(rest_s > 0)),
+            *(int(act is Act.RELEASE), int(rest_s > 0), tx.now if used_up else None, used_up, int(rest_s > 0)),
             *(tx.project_id, held.number, held.holder, held.token),
         ),
     )
@@ -133,8 +133,15 @@ def give_back(tx: Transaction, held: Held, act: Act, *, why: str, settings: Sett
         return None
     if rest_s:
         holds.rest(tx, held.number, rest_s, why)
+    if used_up:
+        set_result(tx, held.number, why)  # what is stuck behind it is told why
     _journal_return(tx, held, act, why=why, used_up=used_up)
     return Status(row[0])
+
+
+def is_held(tx: Transaction, held: Held) -> bool:
+    """Tell whether a claim still stands."""
+    return tx.one(f"SELECT 1 FROM todo {FENCE}", (tx.project_id, held.number, held.holder, held.token)) is not None  # noqa: S608
 
 
 def held_by(tx: Transaction, holder: int) -> list[Held]:

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 BACKOFF = "backoff"
 MANUAL = "manual"
 MAX_REST_S = 3600.0
+SHOWN = 200  # characters of a reason that a hold repeats
 
 
 def rest(tx: Transaction, number: int, seconds: float, why: str) -> None:
     """Let a todo rest after a failed attempt, an hour at most. The caller has counted it into `unmet`."""
     until_at = tx.now + microseconds(min(seconds, MAX_REST_S))
-    add(tx, number, BACKOFF, reason=f"rests after a failed attempt: {why}", until_at=until_at)
+    first_line = (why.strip().splitlines() or [""])[0][:SHOWN]
+    add(tx, number, BACKOFF, reason=f"rests after a failed attempt: {first_line}", until_at=until_at)
     projects.sweep_by(tx, until_at)
 
 

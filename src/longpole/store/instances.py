@@ -69,7 +69,10 @@ def beat(tx: Transaction, number: int, lease_s: float) -> int | None:
         " WHERE project_id = ? AND number = ? AND state = 'live' RETURNING lease_expires_at",
         (tx.now, tx.now + microseconds(lease_s), tx.project_id, number),
     )
-    return None if row is None else row[0]
+    if row is None:
+        return None
+    projects.sweep_by(tx, row[0])  # a lease that was made shorter may end before the sweep that is due
+    return int(row[0])
 
 
 def end(tx: Transaction, number: int, act: Act, why: str) -> None:

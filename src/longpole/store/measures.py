@@ -113,7 +113,7 @@ UPDATE = (
 
 
 def count_descendants(tx: Transaction, most: int) -> None:
-    """Count every todo's descendants, unless the project has more unfinished todos than `most`."""
+    """Count every todo's descendants, unless the project has more todos than `most`."""
     rows = tx.all(
         "SELECT number, status, total_descendants FROM todo WHERE project_id = ? ORDER BY number LIMIT ?",
         (tx.project_id, most + 1),

@@ -31,15 +31,15 @@ class SettingsCache:
     """The settings last parsed, with their text: most acts find the same text again."""
 
     def __init__(self) -> None:
-        self._text = "{}"
-        self._settings = Settings()
+        self._last = ("{}", Settings())  # one value, so that threads never see a text with another's settings
 
     def parse(self, text: str) -> Settings:
         """Give the settings that a stored text means."""
-        if text != self._text:
-            self._settings = setting.merged(json.loads(text))
-            self._text = text
-        return self._settings
+        known, settings = self._last
+        if text != known:
+            settings = setting.merged(json.loads(text))
+            self._last = (text, settings)
+        return settings
 
 
 def find(tx: Transaction, name: str) -> int | None:

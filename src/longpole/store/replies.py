@@ -44,6 +44,11 @@ def keep(tx: Transaction, key: str | None, act: str, answer: dict[str, Any]) -> 
         )
 
 
+def forget(tx: Transaction, key: str | None) -> None:
+    """Forget the answer of a key; the act counts as new then."""
+    tx.run("DELETE FROM reply WHERE project_id = ? AND key = ?", (tx.project_id, key))
+
+
 def prune(tx: Transaction, pruned_at: int) -> None:
     """Forget the answers older than a day, once a day: it reads them all, and an index would cost every act a page."""
     before = tx.now - KEPT_S * 1_000_000

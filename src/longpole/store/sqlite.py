@@ -242,11 +242,14 @@ class _Door:
         connection = self._engine._take()  # noqa: SLF001 - a door is the engine's own
         try:
             connection.begin(self._begin)
-        except (apsw.Error, OSError) as error:
-            self._engine._give(connection)  # noqa: SLF001
-            raise translated(error, self._engine.path) from error
+            transaction = SqliteTransaction(connection.database, self._project_id, self._engine.clock)
+        except BaseException as error:  # an interrupt as well: the write lock must not stay with us
+            self._leave(connection)
+            if isinstance(error, apsw.Error | OSError):
+                raise translated(error, self._engine.path) from error
+            raise
         self._connection = connection
-        return SqliteTransaction(connection.database, self._project_id, self._engine.clock)
+        return transaction
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         connection, self._connection = self._connection, None
@@ -257,11 +260,16 @@ class _Door:
         except apsw.Error as failed:
             error = failed
         finally:
-            if connection.database.in_transaction:
-                connection.database.execute("ROLLBACK")
-            self._engine._give(connection)  # noqa: SLF001
+            self._leave(connection)
         if isinstance(error, apsw.Error):
             raise translated(error, self._engine.path) from error
+
+    def _leave(self, connection: _Connection) -> None:
+        try:
+            if connection.database.in_transaction:
+                connection.database.execute("ROLLBACK")
+        finally:
+            self._engine._give(connection)  # noqa: SLF001
 
 
 class SqliteTransaction:
