@@ -154,3 +154,12 @@ def test_the_report_is_one_document():
     assert document["import"]["dropped"] == {"cycle": 1}
     assert document["import"]["dropped_dependencies"] == [{"todo": "x-b", "after": "x-a"}]
     assert (document["import"]["added"], document["import"]["dangling"], document["import"]["ready"]) == (2, 1, 1)
+
+
+def test_a_failed_todo_is_not_set_aside_by_a_file():
+    todos = changed(as_todos(beads.parse(lines(issue("x-a")))), "x-a", status=Status.FAILED)
+
+    found = imported(beads.parse(lines(issue("x-a", status="deferred"), issue("x-b"))), todos)
+
+    assert found.changed == ()
+    assert [todo.new.id for todo in found.added] == ["x-b"]
