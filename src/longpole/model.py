@@ -25,6 +25,9 @@ class Status(StrEnum):
 PENDING = frozenset({Status.BLOCKED, Status.READY, Status.IN_PROGRESS, Status.FAILED})
 """What still has to happen: a todo in one of these keeps its dependents waiting."""
 
+FINISHED = frozenset({Status.COMPLETED, Status.CANCELLED})
+"""What keeps nobody waiting any more."""
+
 
 class Reason(StrEnum):
     """Why there is no work for an instance at this moment."""

@@ -12,7 +12,6 @@ from longpole.model import Reason, Status
 from longpole.store import claims, instances, projects, readiness, replies, todos
 from longpole.store.claims import Held, Taken
 from longpole.store.readiness import NoWork
-from longpole.transitions import Act
 from longpole.value import Value
 
 TYPE_CHECKING = False
@@ -24,13 +23,11 @@ if TYPE_CHECKING:
     from longpole.store.instances import Lease
     from longpole.store.projects import ProjectRow
     from longpole.strategies import Strategies, Strategy
-
+    from longpole.transitions import Act
 
 HELD_BACK = NoWork(
     reason=Reason.AT_CAPACITY, detail="todos are ready, but the strategy holds them back from you", retry_at=0
 )
-
-
 TAKEN_BACK = NoWork(
     reason=Reason.ALL_CLAIMED,
     detail="what was claimed along has been taken back since; ask for the next todo",
@@ -148,14 +145,11 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
         answer = replies.find(tx, key, name)
         if answer is not None:
             return Status(answer["status"])
-        _present(tx, store, number)
-        held = _held(tx, number, finish)
+        _, state = _present(tx, store, number)
         why = finish.result or act.value
-        status = claims.give_back(tx, held, act, why=why, settings=store.state(tx).settings)
+        status = claims.give_back(tx, _held(tx, number, finish), act, why=why, settings=state.settings)
         if status is None:
             raise _lost(tx, number, finish)
-        if act is Act.FAIL:
-            claims.set_result(tx, held.number, why)
         replies.keep(tx, key, name, {"status": status})
         return status
 
@@ -212,12 +206,11 @@ def _complete(tx: Transaction, number: int, finish: Finish) -> None:
         claims.set_result(tx, held.number, finish.result)
 
 
-def _lost(tx: Transaction, number: int, finish: Finish) -> ClaimLostError | InstanceLostError:
-    if instances.live(tx, number) is None:
-        return InstanceLostError(todo_id=finish.todo_id)
-    held = _held(tx, number, finish)
-    todo = todos.by_id(tx, finish.todo_id)
-    if todo.status == Status.COMPLETED and claims.completed_by(tx, held.number, finish.token) == number:
+def _lost(tx: Transaction, number: int, finish: Finish) -> ClaimLostError:
+    """Say why a live instance no longer has the claim that it speaks of."""
+    place = todos.number_of(tx, finish.todo_id)
+    todo = todos.by_number(tx, place)
+    if todo.status == Status.COMPLETED and claims.completed_by(tx, place, finish.token) == number:
         return ClaimLostError(
             f"you have completed '{finish.todo_id}' with this token already; nothing is left to do for it,"
             " ask for the next todo",

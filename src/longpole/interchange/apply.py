@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from longpole.errors import CycleError
 from longpole.interchange import cycles
 from longpole.interchange.values import ImportPlan, ImportReport, Parsed, ParsedTodo, manual_hold
-from longpole.model import PENDING, Status
+from longpole.model import FINISHED, PENDING, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,7 +22,6 @@ _SPEAKS_OF: dict[str, tuple[str, ...]] = {
     "jsonl": (*_ALL, "hold"),
 }
 _ONLY_IF_GIVEN = {"beads": ("touches", "needs", "estimate_minutes")}
-_SETTLED = (Status.COMPLETED, Status.CANCELLED)
 
 
 def plan_import(
@@ -111,7 +110,7 @@ class _Changes:
         if settles:
             (self._completed if new.completed else self._cancelled)[todo_id] = new
         reasons = [f"{', '.join(kept)} changed in longpole"] if kept else []
-        if self._tells_state and old.status in _SETTLED and not (new.completed or new.cancelled):
+        if self._tells_state and old.status in FINISHED and not (new.completed or new.cancelled):
             reasons.append(f"{old.status} in longpole, not in the file")
         if reasons or not (changes or settles):
             self._leave(todo_id, "; ".join(reasons) or None)
@@ -156,7 +155,7 @@ class _Changes:
         for name in self._fields:
             if name == "hold":
                 now, wanted = manual_hold(old), new.hold
-                if old.status not in (*_SETTLED, Status.FAILED) and now != wanted:
+                if old.status not in (*FINISHED, Status.FAILED) and now != wanted:
                     found[name] = wanted
             elif name == "after":
                 if set(new.new.after) != set(old.depends_on):
@@ -176,7 +175,7 @@ class _Changes:
 
     def _ready(self) -> int:
         after = self.after()
-        settled = {todo_id for todo_id, todo in self._existing.items() if todo.status in _SETTLED}
+        settled = {todo_id for todo_id, todo in self._existing.items() if todo.status in FINISHED}
         settled.update(self._completed, self._cancelled)
         settled.update(todo_id for todo_id, todo in self.added.items() if todo.completed or todo.cancelled)
         return sum(

@@ -6,7 +6,7 @@ import json
 import os
 
 from longpole.errors import InvalidInputError, UnknownTodoError
-from longpole.model import Status
+from longpole.model import FINISHED, Status
 from longpole.store import holds, journal, measures, projects, todos
 from longpole.value import Value
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Transaction
 
 LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # without those that are read as one another
-FINISHED = (Status.COMPLETED, Status.CANCELLED)
 
 
 class Addition(Value):

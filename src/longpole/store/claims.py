@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Row, Transaction
 
 
+RETURNS = {Act.RELEASE: EventKind.RELEASED, Act.FAIL: EventKind.FAILED, Act.EXPIRE: EventKind.EXPIRED}
+
+
 class Taken(Value):
     """A fresh claim, as the statement that made it tells."""
 
@@ -56,6 +59,7 @@ FENCE = "WHERE project_id = ? AND number = ? AND holder = ? AND token = ? AND st
 COMPLETE = f"""
     UPDATE todo SET status = 'completed', holder = NULL, finished_at = ?, progress_percent = NULL
     {FENCE} RETURNING unmet"""  # noqa: S608 - FENCE is a constant, as below
+STANDS = f"SELECT 1 FROM todo {FENCE}"  # noqa: S608
 PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
 GIVE_BACK = f"""
     UPDATE todo SET holder = NULL, claimed_at = NULL, progress_percent = NULL,
@@ -133,7 +137,7 @@ def give_back(tx: Transaction, held: Held, act: Act, *, why: str, settings: Sett
         return None
     if rest_s:
         holds.rest(tx, held.number, rest_s, why)
-    if used_up:
+    if used_up or act is Act.FAIL:
         set_result(tx, held.number, why)  # what is stuck behind it is told why
     _journal_return(tx, held, act, why=why, used_up=used_up)
     return Status(row[0])
@@ -141,7 +145,7 @@ def give_back(tx: Transaction, held: Held, act: Act, *, why: str, settings: Sett
 
 def is_held(tx: Transaction, held: Held) -> bool:
     """Tell whether a claim still stands."""
-    return tx.one(f"SELECT 1 FROM todo {FENCE}", (tx.project_id, held.number, held.holder, held.token)) is not None  # noqa: S608
+    return tx.one(STANDS, (tx.project_id, held.number, held.holder, held.token)) is not None
 
 
 def held_by(tx: Transaction, holder: int) -> list[Held]:
@@ -259,9 +263,6 @@ def _attempts(tx: Transaction, number: int) -> int:
 
 def _held(row: Row) -> Held:
     return Held(number=row[0], holder=row[1], token=row[2])
-
-
-RETURNS = {Act.RELEASE: EventKind.RELEASED, Act.FAIL: EventKind.FAILED, Act.EXPIRE: EventKind.EXPIRED}
 
 
 def _journal_return(tx: Transaction, held: Held, act: Act, *, why: str, used_up: bool) -> None:

@@ -7,6 +7,7 @@ Every edit takes the project's lock first, so edits come one after another; clai
 from __future__ import annotations
 
 from longpole.errors import AlreadyClaimedError, InvalidInputError
+from longpole.graph import descendants
 from longpole.model import PENDING, EventKind, Status
 from longpole.store import claims, holds, journal, measures, records, todos
 from longpole.store.additions import finished_among, listed
@@ -216,20 +217,18 @@ def _predecessors(tx: Transaction, number: int) -> set[int]:
 
 def _pending_descendants(tx: Transaction, number: int) -> list[int]:
     """List the unfinished todos that wait for this one, directly or not, nearest first."""
-    found: list[int] = []
-    seen, front = {number}, [number]
-    while front:
+
+    def waiting_for(numbers: list[int]) -> list[int]:
         rows = tx.all(
             "SELECT DISTINCT e.dependent FROM dependency e"
             " JOIN todo t ON t.project_id = e.project_id AND t.number = e.dependent"
             " WHERE e.project_id = ? AND e.predecessor IN INTS AND t.status NOT IN ('completed', 'cancelled')"
             " ORDER BY e.dependent",
-            (tx.project_id, tx.listed(front)),
+            (tx.project_id, tx.listed(numbers)),
         )
-        front = [row[0] for row in rows if row[0] not in seen]
-        seen.update(front)
-        found += front
-    return found
+        return [row[0] for row in rows]
+
+    return descendants.reach(number, waiting_for)
 
 
 def _finish(tx: Transaction, number: int, status: Status) -> None:

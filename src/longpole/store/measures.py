@@ -10,6 +10,7 @@ from __future__ import annotations
 from longpole.errors import CycleError
 from longpole.graph import descendants, kernel
 from longpole.graph.upkeep import Node, RegionTooLarge, Upkeep
+from longpole.model import PENDING
 from longpole.store import projects, todos
 
 TYPE_CHECKING = False
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
     from longpole.store.dialect import Row, Transaction
 
-PENDING = frozenset(("blocked", "ready", "in_progress", "failed"))
 MEASURES = "rank, critical_path_minutes, urgency, immediate_dependents"
+UPDATE = (
+    "UPDATE todo SET rank = ?, critical_path_minutes = ?, urgency = ?, immediate_dependents = ?"
+    " WHERE project_id = ? AND number = ?"
+)
 # One todo costs about five times as much step by step as in a computation of the whole project (34 against 6 µs).
 REGION_CAP = 20_000
 WORTH_ALL = 0.2  # the share of a project from which on an edit of so many todos computes it anew
@@ -104,12 +108,6 @@ def recompute(tx: Transaction, default_estimate: float) -> int:
     wrong = [(*now, tx.project_id, row[0]) for row, now in zip(rows, columns, strict=True) if row[4:] != now]
     tx.many(UPDATE, wrong)
     return len(wrong)
-
-
-UPDATE = (
-    "UPDATE todo SET rank = ?, critical_path_minutes = ?, urgency = ?, immediate_dependents = ?"
-    " WHERE project_id = ? AND number = ?"
-)
 
 
 def count_descendants(tx: Transaction, most: int) -> None:

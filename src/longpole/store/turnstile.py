@@ -57,7 +57,7 @@ class Turnstile:
     def leave(self) -> None:
         """Make room: the write lock is held now, or given up on."""
         self._entered = False
-        if self._standing and fcntl is not None:
+        if self._standing:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         self._standing = False
 
