@@ -295,12 +295,13 @@ class Histories(RuleBasedStateMachine):
     @precondition(has_claims)
     @rule(pick=PICK)
     def complete(self, pick):
-        claim, _, error = self.current(pick)
+        claim, name, error = self.current(pick)
         if error:
             with pytest.raises(error):
                 claim.complete("late")
             return
         claim.complete("done")
+        self.model.renew(name, always=False)
         self.model.finish([claim.id], "completed")
 
     @precondition(has_claims)
@@ -318,25 +319,27 @@ class Histories(RuleBasedStateMachine):
     @precondition(has_claims)
     @rule(pick=PICK, fail=st.booleans())
     def give_back(self, pick, fail):
-        claim, _, error = self.current(pick)
+        claim, name, error = self.current(pick)
         act = (lambda: claim.fail("broken")) if fail else claim.release
         if error:
             with pytest.raises(error):
                 act()
             return
         status = act()
+        self.model.renew(name, always=False)
         self.model.give_back(claim.id, failed=fail, released=not fail)
         assert status == self.model.todos[claim.id].status
 
     @precondition(has_claims)
     @rule(pick=PICK, percent=st.integers(0, 100))
     def progress(self, pick, percent):
-        claim, _, error = self.current(pick)
+        claim, name, error = self.current(pick)
         if error:
             with pytest.raises(error):
                 claim.progress(percent)
             return
         claim.progress(percent)
+        self.model.renew(name, always=False)
         assert self.project.todo(claim.id).progress_percent == percent
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 40.0, 200.0]))

@@ -10,7 +10,8 @@ import pytest
 
 import longpole
 from longpole import runner
-from longpole.errors import InvalidInputError
+from longpole.errors import InvalidInputError, StorageBusyError
+from longpole.handles import Instance
 from tests.runner.runs import ROOT, events, is_running, make, python, run
 
 ISSUES = Path(ROOT, "tests", "fixtures", "beads-issues.jsonl")
@@ -202,3 +203,22 @@ def test_the_summary_knows_the_longest_chain_and_who_was_busy(tmp_path):
     assert 0.3 < summary.critical_path_s <= summary.makespan_s
     assert [name for name, _ in summary.utilization] == ["me-1", "me-2"]
     assert all(0 <= share <= 1 for _, share in summary.utilization)
+
+
+def test_a_lost_answer_is_given_to_the_seat_that_asked_and_to_no_other(tmp_path, monkeypatch):
+    database = make(tmp_path / "w.db", *({"id": f"t{n}"} for n in range(4)))
+    told = Instance._told
+    lost: list[object] = []
+
+    def told_once_the_database_answers(self, outcome):
+        if self.name.endswith("-2") and outcome.taken and not lost:
+            lost.append(outcome.taken)
+            raise StorageBusyError  # after the commit
+        return told(self, outcome)
+
+    monkeypatch.setattr(Instance, "_told", told_once_the_database_answers)
+    summary = run(database, ["false"], instances=2)
+
+    assert lost
+    assert summary.outcome == "stuck"
+    assert {event.todo for event in events(database, "quarantined")} == {"t0", "t1", "t2", "t3"}
