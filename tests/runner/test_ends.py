@@ -183,7 +183,8 @@ def test_a_second_signal_ends_the_grace(tmp_path):
         code = (
             f"import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: os.kill({os.getpid()}, signal.SIGINT))"
         )
-        code += f"\nos.kill({os.getpid()}, signal.SIGINT)\nwhile True: time.sleep(600)"
+        # Short sleeps: a signal just before a long one would be heard by Python only after it.
+        code += f"\nos.kill({os.getpid()}, signal.SIGINT)\nwhile True: time.sleep(0.05)"
         summary = runner.run_instances(project, [sys.executable, "-c", code], instances=1, grace_s=600)
 
     assert summary.outcome == "interrupted"
