@@ -374,13 +374,14 @@ class _Run:
 
     def _stop(self) -> None:
         """End all commands, gently at first. What had ended by itself before is still reported."""
+        stops = self._wakeups.stops  # before anybody can answer: a second signal ends the grace whenever it comes
         running = [seat for seat in self._seats if seat.child and not seat.child.has_ended()]
         self._reporter.note(Happening(kind=Kind.STOPPING, detail=f"{counted(len(running), 'command')} told to end"))
         for seat in running:
             assert seat.child is not None
             seat.child.signal(signal.SIGTERM)
         self._report_last([seat for seat in self._seats if not seat.is_idle and seat not in running])
-        deadline, stops = time.monotonic() + self._grace_s, self._wakeups.stops
+        deadline = time.monotonic() + self._grace_s
         while any(seat.child and not seat.child.has_ended() for seat in running):
             left_s = deadline - time.monotonic()
             if left_s <= 0 or self._wakeups.stops > stops:
