@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from longpole.store.instances import Lease
 
 MAX_COUNT = 100
-POLL_S = 0.05
+SOONEST_S = 0.01
 ASK_ANYWAY_S = 5.0
 ASK_AGAIN_S = 1.0  # what is advised to those who poll: an answer costs everybody a turn at the write lock
 WORTH_WAITING = (Reason.ALL_CLAIMED, Reason.ALL_BLOCKED, Reason.AT_CAPACITY)
@@ -56,13 +56,13 @@ class Instance:
         """Claim as `claim` does; the answer also says why there was no work, and when to ask again."""
         deadline = time.monotonic() + wait_s
         while True:
-            seen = self._store.engine.data_version() if wait_s > 0 else 0
+            mark = self._store.engine.mark() if wait_s > 0 else 0
             outcome = self._ask(count=count, strategy=strategy, key=key)
             left_s = deadline - time.monotonic()
             no_work = outcome.no_work
             if outcome.taken or left_s <= 0 or (no_work and no_work.reason not in WORTH_WAITING):
                 return self._told(outcome)
-            self._wait_for_change(outcome, seen, left_s)
+            self._wait(outcome, mark, left_s)
 
     def claim_todo(self, todo_id: str, *, key: str | None = None) -> Claim:
         """Claim one certain todo. Raises AlreadyClaimedError, NotReadyError, UnknownTodoError, InstanceLostError."""
@@ -143,14 +143,11 @@ class Instance:
     def _hand_back(self, finish: Finish, act: Act, key: str | None) -> Status:
         return optimistic.hand_back(self._store, self.number, finish, act, key=key)
 
-    def _wait_for_change(self, outcome: Outcome, seen: int, left_s: float) -> None:
-        """Sleep until somebody has committed something since `seen`, something is due, or the time is up."""
+    def _wait(self, outcome: Outcome, mark: int, left_s: float) -> None:
+        """Sleep until somebody may have brought work since the mark, something is due, or the time is up."""
         engine = self._store.engine
-        began = time.monotonic()
-        while (waited := time.monotonic() - began) < min(left_s, ASK_ANYWAY_S):
-            if engine.data_version() != seen or 0 < outcome.ask_again_at <= engine.clock.now():
-                return
-            time.sleep(min(POLL_S, left_s - waited))
+        due_s = (outcome.ask_again_at - engine.clock.now()) / 1e6 if outcome.ask_again_at else ASK_ANYWAY_S
+        engine.wait(mark, max(min(left_s, due_s, ASK_ANYWAY_S), SOONEST_S))
 
     def _told(self, outcome: Outcome) -> Allocation:
         no_work = outcome.no_work
@@ -164,15 +161,16 @@ class Instance:
 
     def _claimed(self, outcome: Outcome) -> Iterator[ClaimedTodo]:
         """Read what was claimed after the commit: the write lock is for the claim alone."""
-        with self._store.read() as tx:
-            for taken in outcome.taken:
-                yield ClaimedTodo(
-                    todo=todos.by_number(tx, taken.number),
-                    token=taken.token,
-                    attempt=taken.attempt,
-                    why=taken.why,
-                    lease_expires_at=outcome.lease_expires_at,
-                )
+        numbers = [taken.number for taken in outcome.taken]
+        found = self._store.look(lambda tx: [todos.by_number(tx, number) for number in numbers])
+        for taken, todo in zip(outcome.taken, found, strict=True):
+            yield ClaimedTodo(
+                todo=todo,
+                token=taken.token,
+                attempt=taken.attempt,
+                why=taken.why,
+                lease_expires_at=outcome.lease_expires_at,
+            )
 
     def _claims(self, allocation: Allocation) -> list[Claim]:
         return [Claim(self, claimed) for claimed in allocation.claims]

@@ -151,7 +151,11 @@ class Allocation(Value):
 
 
 class Event(Value):
-    """One act, as the journal keeps it. `data` holds what only this kind of act has."""
+    """One act, as the journal keeps it. `data` holds what only this kind of act has.
+
+    `seq` names the act: what it made possible has a larger number, but smaller numbers may still come after it.
+    `cursor` is the place behind it in the journal, opaque.
+    """
 
     seq: int
     at: int
@@ -161,3 +165,4 @@ class Event(Value):
     token: int | None = None
     why: str | None = None
     data: dict[str, Any] | None = None
+    cursor: str = ""

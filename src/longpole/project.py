@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from longpole.store import Store
     from longpole.store.additions import Addition
     from longpole.store.condition import Condition
+    from longpole.store.dialect import Transaction
 
 DEFAULT_PROJECT = "default"
-MAX_CURSOR = 18  # digits: below 2**63
 FIXED = {"id": "cancel the todo and add another", "after": "use link and unlink"}
 """Fields that a todo is added with and no edit changes, with what to do instead."""
 
@@ -119,15 +119,17 @@ class Project:
         """
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            return edits.link(tx, todo_id, _several(after), default_estimate=self._default_estimate(tx))
+        wanted = _several(after)
+        return self._store.act(lambda tx: edits.link(tx, todo_id, wanted, default_estimate=self._default_estimate(tx)))
 
     def unlink(self, todo_id: str, *, after: Iterable[str]) -> list[str]:
         """Let a todo no longer wait for others; give those that it waited for. Raises UnknownTodoError."""
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            return edits.unlink(tx, todo_id, _several(after), default_estimate=self._default_estimate(tx))
+        wanted = _several(after)
+        return self._store.act(
+            lambda tx: edits.unlink(tx, todo_id, wanted, default_estimate=self._default_estimate(tx))
+        )
 
     def edit(self, todo_id: str, **changes: Any) -> Todo:
         """Change a todo's title, description, estimate_minutes, priority, branch, touches or needs.
@@ -137,9 +139,12 @@ class Project:
         from longpole.store import edits
 
         checked = {name: _changed(name, value) for name, value in changes.items()}
-        with self._store.write() as tx:
+
+        def upon(tx: Transaction) -> Todo:
             edits.edit(tx, todo_id, checked, default_estimate=self._default_estimate(tx))
             return todos.by_id(tx, todo_id)
+
+        return self._store.act(upon)
 
     def cancel(self, todo_id: str, *, cascade: bool = False) -> list[str]:
         """Cancel a todo: its dependents no longer wait for it, or with `cascade` are cancelled as well.
@@ -148,23 +153,24 @@ class Project:
         """
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            return edits.cancel(tx, todo_id, cascade=cascade, default_estimate=self._default_estimate(tx))
+        return self._store.act(
+            lambda tx: edits.cancel(tx, todo_id, cascade=cascade, default_estimate=self._default_estimate(tx))
+        )
 
     def complete(self, todo_id: str, *, result: str | None = None) -> None:
         """Note that a todo was done outside, by hand. Raises as `cancel` does."""
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            default = self._default_estimate(tx)
-            edits.complete_by_hand(tx, todo_id, result=result, default_estimate=default)
+        def upon(tx: Transaction) -> None:
+            edits.complete_by_hand(tx, todo_id, result=result, default_estimate=self._default_estimate(tx))
+
+        self._store.act(upon)
 
     def retry(self, todo_id: str) -> None:
         """Give a failed todo its attempts again. Raises InvalidInputError, UnknownTodoError."""
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            edits.retry(tx, todo_id)
+        self._store.act(lambda tx: edits.retry(tx, todo_id))
 
     def reopen(self, todo_id: str) -> list[str]:
         """Take up a finished todo again; give the dependents under way or done that need a second look.
@@ -173,22 +179,19 @@ class Project:
         """
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            return edits.reopen(tx, todo_id, default_estimate=self._default_estimate(tx))
+        return self._store.act(lambda tx: edits.reopen(tx, todo_id, default_estimate=self._default_estimate(tx)))
 
     def hold(self, todo_id: str, reason: str) -> None:
         """Set a todo aside until `lift`. Raises InvalidInputError, AlreadyClaimedError, UnknownTodoError."""
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            edits.hold(tx, todo_id, limits.checked_reason(reason))
+        self._store.act(lambda tx: edits.hold(tx, todo_id, limits.checked_reason(reason)))
 
     def lift(self, todo_id: str) -> None:
         """Lift a hold. Raises InvalidInputError, UnknownTodoError."""
         from longpole.store import edits
 
-        with self._store.write() as tx:
-            edits.lift(tx, todo_id)
+        self._store.act(lambda tx: edits.lift(tx, todo_id))
 
     # Import and export
 
@@ -221,30 +224,27 @@ class Project:
     def todos(self, *, status: str | None = None, branch: str | None = None) -> list[Todo]:
         """List todos as they were added, all or those of a status or branch. Raises InvalidInputError."""
         wanted = None if status is None else _status(status)
-        with self._store.read() as tx:
-            return todos.listing(tx, status=wanted, branch=branch)
+        return self._store.look(lambda tx: todos.listing(tx, status=wanted, branch=branch))
 
     def todo(self, todo_id: str) -> Todo:
         """Give one todo. Raises UnknownTodoError."""
-        with self._store.read() as tx:
-            return todos.by_id(tx, todo_id)
+        return self._store.look(lambda tx: todos.by_id(tx, todo_id))
 
     def critical_path(self) -> list[Todo]:
         """Give the longest remaining path, from its first todo to its last; empty when all is finished."""
-        with self._store.read() as tx:
-            return todos.by_numbers(tx, todos.critical_path(tx))
+        return self._store.look(lambda tx: todos.by_numbers(tx, todos.critical_path(tx)))
 
     def why(self, todo_id: str) -> Explanation:
         """Explain why a todo is ready, blocked, given to somebody, or finished. Raises UnknownTodoError."""
         from longpole.insight.why import explain
 
-        with self._store.read() as tx:
-            todo, summary, lines = explain(tx, todo_id)
+        todo, summary, lines = self._store.look(lambda tx: explain(tx, todo_id))
         return Explanation(todo=todo, summary=summary, lines=lines)
 
     def status(self) -> ProjectStatus:
         """Tell how the project stands."""
-        with self._store.read() as tx:
+
+        def seen(tx: Transaction) -> ProjectStatus:
             counts = {status.value: count for status, count in todos.counts(tx).items()}
             path = todos.critical_path(tx)
             unfinished = sum(counts[status] for status in ("blocked", "ready", "in_progress", "failed"))
@@ -257,35 +257,33 @@ class Project:
                 finished=bool(sum(counts.values())) and not unfinished,
             )
 
+        return self._store.look(seen)
+
     def branches(self) -> dict[str, dict[str, int]]:
         """Count the todos of each branch by status."""
         found: dict[str, dict[str, int]] = {}
-        with self._store.read() as tx:
-            for branch, status, count in todos.branches(tx):
-                found.setdefault(branch, {})[status.value] = count
+        for branch, status, count in self._store.look(todos.branches):
+            found.setdefault(branch, {})[status.value] = count
         return found
 
     def instances(self, *, every: bool = False) -> list[InstanceInfo]:
         """List the live instances, or every one there ever was, with what they hold."""
-        with self._store.read() as tx:
-            return instances.listing(tx, every=every)
+        return self._store.look(lambda tx: instances.listing(tx, every=every))
 
     def journal(self, *, after: str | None = None, todo: str | None = None) -> Iterator[Event]:
         """Give what happened, in commit order, from the start or after a cursor; all of it or about one todo.
 
-        A cursor is what `cursor` gave, or the text of an event's `seq`. Raises InvalidInputError, UnknownTodoError.
+        A cursor is what `cursor` gave, or an event's own; a number stands for the events with larger ones.
+        Raises InvalidInputError, UnknownTodoError.
         """
-        position = _position(after)
-        number = None
-        if todo is not None:
-            with self._store.read() as tx:
-                number = todos.number_of(tx, todo)
-        return self._events(position, number)
+        cursor = journal.START if after is None else after
+        self._store.look(lambda tx: tx.behind(cursor))
+        number = None if todo is None else self._store.look(lambda tx: todos.number_of(tx, todo))
+        return self._events(cursor, number)
 
     def cursor(self) -> str:
         """Give the journal's position now: `journal(after=…)` then gives what comes after it."""
-        with self._store.read() as tx:
-            return str(journal.newest(tx))
+        return self._store.look(journal.newest)
 
     def metrics(self) -> Metrics:
         """Count what each instance has claimed and how it ended, and how long each was busy."""
@@ -341,26 +339,28 @@ class Project:
 
     def sweep(self) -> list[str]:
         """Give up the instances whose lease has ended, and see to all else that is due; name those given up."""
-        with self._store.write() as tx:
-            return failure.sweep(tx, self._store.state(tx))
+        return self._store.act(lambda tx: failure.sweep(tx, self._store.state(tx)))
 
     # Settings
 
     def settings(self) -> Settings:
         """Give the project's settings, defaults included."""
-        with self._store.read() as tx:
-            return self._store.state(tx).settings
+        return self._store.look(self._store.state).settings
 
     def configure(self, **changes: Any) -> Settings:
         """Change settings; None puts one back to its default. Raises InvalidInputError, changing nothing."""
         if changes.get("strategy") is not None:
             strategies.installed(str(setting.parsed("strategy", changes["strategy"])))
-        with self._store.write() as tx:
+
+        def upon(tx: Transaction) -> Settings:
             settings = projects.configure(tx, changes)
             if "default_estimate_minutes" in changes:
                 from longpole.store import measures
 
                 measures.recompute(tx, settings.default_estimate_minutes)
+            return settings
+
+        settings = self._store.act(upon)
         self._store.engine.set_durability(settings.durability)
         return settings
 
@@ -380,20 +380,17 @@ class Project:
     def _add(self, additions: Sequence[Addition]) -> list[str]:
         from longpole.store import additions as adding
 
-        with self._store.write() as tx:
-            return adding.add(tx, additions, default_estimate=self._default_estimate(tx))
+        return self._store.act(lambda tx: adding.add(tx, additions, default_estimate=self._default_estimate(tx)))
 
-    def _default_estimate(self, tx: Any) -> float:
+    def _default_estimate(self, tx: Transaction) -> float:
         return self._store.state(tx).settings.default_estimate_minutes
 
-    def _events(self, position: int, number: int | None) -> Iterator[Event]:
-        while True:
-            with self._store.read() as tx:
-                events = journal.page(tx, position, todo=number)
+    def _events(self, cursor: str, number: int | None) -> Iterator[Event]:
+        whole = False
+        while not whole:
+            events, whole = self._store.look(lambda tx: journal.page(tx, cursor, todo=number))  # noqa: B023 - at once
             yield from events
-            if len(events) < journal.PAGE:
-                return
-            position = events[-1].seq
+            cursor = events[-1].cursor if events else cursor
 
 
 def _new(one: NewTodo | Mapping[str, Any]) -> NewTodo:
@@ -414,8 +411,8 @@ def _changed(name: str, value: Any) -> Any:
     return limits.checked_field(name, value)
 
 
-def _several(ids: Iterable[str]) -> Iterable[str]:
-    return [ids] if isinstance(ids, str) else ids
+def _several(ids: Iterable[str]) -> list[str]:
+    return [ids] if isinstance(ids, str) else list(ids)
 
 
 def _status(name: str) -> Status:
@@ -423,11 +420,3 @@ def _status(name: str) -> Status:
         return Status(name)
     except ValueError:
         raise InvalidInputError(f"there is no status '{name}'; there are: {', '.join(Status)}") from None
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isdecimal() or len(cursor) > MAX_CURSOR:
-        raise InvalidInputError(f"'{cursor}' is no journal cursor; use one that longpole gave")
-    return int(cursor)

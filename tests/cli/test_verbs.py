@@ -9,6 +9,7 @@ import pytest
 import longpole as library
 from longpole.model import Status
 from longpole.settings import SPECS
+from longpole.store import migrate
 from tests.cli.calling import process
 
 
@@ -348,4 +349,4 @@ def test_a_backup_does_not_overwrite_a_file(longpole):
 
 def test_a_sound_database_passes_its_check(longpole):
     assert longpole.json("db", "check") == {"v": 1, "problems": []}
-    assert longpole.json("db", "upgrade") == {"v": 1, "schema_version": 1}
+    assert longpole.json("db", "upgrade") == {"v": 1, "schema_version": migrate.VERSION}

@@ -114,7 +114,7 @@ def test_who_waits_has_what_a_silent_instance_held_as_soon_as_its_lease_ends(pro
 
 
 def test_who_need_not_hope_does_not_wait(project, monkeypatch):
-    monkeypatch.setattr("longpole.handles.Instance._wait_for_change", lambda *_: pytest.fail("it waited"))
+    monkeypatch.setattr("longpole.handles.Instance._wait", lambda *_: pytest.fail("it waited"))
     project.configure(max_attempts=1)
     me = project.register("me", heartbeat=False)
     empty = me.allocate(wait_s=LONG_S)
@@ -134,32 +134,32 @@ def test_the_wait_ends_with_its_reason_when_its_time_is_up(project):
     assert other.allocate(wait_s=0.1).reason == Reason.ALL_CLAIMED
 
 
-def test_every_commit_shows_in_the_data_version_and_a_mere_look_does_not(project):
+def test_every_commit_shows_in_the_mark_and_a_mere_look_does_not(project):
     engine = project._store.engine
-    seen = [engine.data_version()]
+    seen = [engine.mark()]
 
     for act in (lambda: project.add("A", id="a"), lambda: project.edit("a", title="B"), lambda: project.cancel("a")):
         act()
-        seen.append(engine.data_version())
+        seen.append(engine.mark())
     project.todos()
 
     assert len(set(seen)) == len(seen)
-    assert engine.data_version() == seen[-1]
+    assert engine.mark() == seen[-1]
 
 
 def test_a_commit_between_the_question_and_the_wait_is_not_missed(project, monkeypatch):
     plan(project, {"a": [], "b": ["a"]})
     me, other = project.register("me", heartbeat=False), project.register("other", heartbeat=False)
     (claim,) = me.claim()
-    wait = longpole.Instance._wait_for_change
+    wait = longpole.Instance._wait
 
     def complete_first(instance, *arguments):
         if project.todo("a").holder:
             claim.complete()
         wait(instance, *arguments)
 
-    monkeypatch.setattr("longpole.handles.Instance._wait_for_change", complete_first)
-    monkeypatch.setattr("longpole.handles.time.sleep", lambda _seconds: pytest.fail("it slept over the commit"))
+    monkeypatch.setattr("longpole.handles.Instance._wait", complete_first)
+    monkeypatch.setattr("longpole.store.sqlite.time.sleep", lambda _seconds: pytest.fail("it slept over the commit"))
 
     (claimed,) = other.claim(wait_s=LONG_S)
 

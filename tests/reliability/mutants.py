@@ -75,7 +75,7 @@ def stale_ready_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blind != claims.BY_NUMBER
     cache: dict[str, Any] = {"project": None, "numbers": [], "read_at": 0}
 
-    def take(tx: Any, selection: Any, *, holder: int) -> claims.Taken | None:
+    def take(tx: Any, selection: Any, *, holder: int, **_: bool) -> claims.Taken | None:
         if cache["project"] is not tx._clock or not cache["numbers"] or abs(tx.now - cache["read_at"]) > 60_000_000:
             ready = tx.all("SELECT number FROM todo WHERE project_id = ? AND status = 'ready'", (tx.project_id,))
             cache.update(project=tx._clock, numbers=[row[0] for row in ready], read_at=tx.now)

@@ -148,7 +148,7 @@ class World:
                 self._acted.pop(event.instance, None)
             if event.kind == "lost" and self.clock.seconds - self._beaten[str(event.instance)] < LEASE_S:
                 self.broken(Rule.LEASE_CUT_SHORT, f"{event.instance} at {self.clock.seconds:.1f}")
-            self._seen, self._news = str(event.seq), True
+            self._seen, self._news = event.cursor, True
         if self._swept_by is not None:
             self._judge_the_living(self._swept_by)
             self._swept_by = None

@@ -47,7 +47,8 @@ def fill(project: Project, count: int) -> None:
         (first,) = tx.one("SELECT next_todo FROM project WHERE project_id = ?", (tx.project_id,)) or (1,)
         for statement in FILL:
             tx.run(statement, (first, first + count - 1, tx.project_id))
-        tx.run("UPDATE project SET next_todo = next_todo + ?, next_instance = next_instance + ?", (count, 2 * count))
+        tx.run("UPDATE project SET next_todo = next_todo + ?", (count,))
+        tx.run("UPDATE fleet SET next_instance = next_instance + ?", (2 * count,))
 
 
 def steps(project: Project, act: Callable[[], object]) -> list[Step]:

@@ -45,7 +45,7 @@ def _print_from(project: Project, cursor: str | None, *, todo: str | None, asked
             hot.put(documents.event(event))
         elif not asked.quiet:
             print(_in_words(event))
-        cursor = str(event.seq)
+        cursor = event.cursor
     sys.stdout.flush()
     return cursor
 

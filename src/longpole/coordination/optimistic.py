@@ -16,8 +16,10 @@ from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+    from longpole.selection import Selection
     from longpole.store import Store
     from longpole.store.dialect import Transaction
     from longpole.store.instances import Lease
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from longpole.strategies import Strategies, Strategy
     from longpole.transitions import Act
 
+TRIES = 20  # of a claim that finds nothing although something is ready
 HELD_BACK = NoWork(
     reason=Reason.AT_CAPACITY, detail="todos are ready, but the strategy holds them back from you", retry_at=0
 )
@@ -78,17 +81,22 @@ def allocate(
     """
     act = f"allocate {number} {_claim_of(finish) if finish else ''}"
     request = Request(act=act, key=key, finish=finish, count=count)
+    unknown = ""
+
+    def upon(tx: Transaction) -> Outcome | None:
+        nonlocal unknown
+        if again := _again(tx, request.key, act, number, completed=finish is not None):
+            return again
+        lease, state = _present(tx, store, number)
+        unknown = strategy or state.settings.strategy
+        choose = known.get(unknown)
+        return choose and _allocate(tx, request, lease, state, choose=choose)
+
     while True:
-        with store.write() as tx:
-            if again := _again(tx, key, act, number, completed=finish is not None):
-                return again
-            lease, state = _present(tx, store, number)
-            name = strategy or state.settings.strategy
-            choose = known.get(name)
-            if choose is not None:
-                return _allocate(tx, request, lease, state, choose=choose)
+        if outcome := store.act(upon):
+            return outcome
         # Somebody else's module: not to be loaded while everybody waits for the write lock.
-        known.load(name, asked_for=strategy is not None)
+        known.load(unknown, asked_for=strategy is not None)
 
 
 def _allocate(tx: Transaction, request: Request, lease: Lease, state: ProjectRow, *, choose: Strategy) -> Outcome:
@@ -108,7 +116,8 @@ def claim_todo(store: Store, number: int, todo_id: str, *, key: str | None = Non
     Raises AlreadyClaimedError, NotReadyError, UnknownTodoError, InstanceLostError.
     """
     act = f"claim {number} {todo_id}"
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> Outcome:
         if again := _again(tx, key, act, number, completed=False):
             return again
         lease, state = _present(tx, store, number)
@@ -124,15 +133,20 @@ def claim_todo(store: Store, number: int, todo_id: str, *, key: str | None = Non
         replies.keep(tx, key, act, _answer(outcome))
         return outcome
 
+    return store.act(upon)
+
 
 def complete(store: Store, number: int, finish: Finish, *, key: str | None = None) -> None:
     """Complete a claim. Raises ClaimLostError or InstanceLostError, changing nothing."""
     act = f"complete {number} {_claim_of(finish)}"
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> None:
         if replies.find(tx, key, act) is None:
             _present(tx, store, number)
             _complete(tx, number, finish)
             replies.keep(tx, key, act, {})
+
+    store.act(upon)
 
 
 def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str | None = None) -> Status:
@@ -141,7 +155,8 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
     Raises ClaimLostError or InstanceLostError, changing nothing.
     """
     name = f"{act} {number} {_claim_of(finish)}"
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> Status:
         answer = replies.find(tx, key, name)
         if answer is not None:
             return Status(answer["status"])
@@ -153,13 +168,18 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
         replies.keep(tx, key, name, {"status": status})
         return status
 
+    return store.act(upon)
+
 
 def progress(store: Store, number: int, finish: Finish, percent: int) -> None:
     """Note how far a claim is; `finish.result` is a note for whoever reads it. Raises as `complete` does."""
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> None:
         _present(tx, store, number)
         if not claims.progress(tx, _held(tx, number, finish), percent, finish.result):
             raise _lost(tx, number, finish)
+
+    store.act(upon)
 
 
 def _present(tx: Transaction, store: Store, number: int) -> tuple[Lease, ProjectRow]:
@@ -174,14 +194,23 @@ def _present(tx: Transaction, store: Store, number: int) -> tuple[Lease, Project
 
 
 def _take(tx: Transaction, strategy: Strategy, lease: Lease, state: ProjectRow, *, count: int) -> Outcome:
+    """Claim by the strategy's selections; what became ready while others were waited for counts as well."""
+    for _ in range(TRIES if tx.overlaps else 1):
+        taken = _taken(tx, strategy(lease.name), lease.number, count)
+        if taken:
+            _hold_limit(tx, state)
+            return Outcome(taken=taken, lease_expires_at=lease.lease_expires_at)
+        if no_work := readiness.explain(tx):
+            return Outcome(no_work=no_work, ask_again_at=projects.sweep_due(tx))
+    return Outcome(no_work=HELD_BACK, ask_again_at=projects.sweep_due(tx))
+
+
+def _taken(tx: Transaction, selections: Iterable[Selection], holder: int, count: int) -> tuple[Taken, ...]:
     taken: list[Taken] = []
-    for selection in strategy(lease.name):
-        while len(taken) < count and (one := claims.take(tx, selection, holder=lease.number)):
+    for selection in selections:
+        while len(taken) < count and (one := claims.take(tx, selection, holder=holder, patient=not taken)):
             taken.append(one)
-    if taken:
-        _hold_limit(tx, state)
-        return Outcome(taken=tuple(taken), lease_expires_at=lease.lease_expires_at)
-    return Outcome(no_work=readiness.explain(tx) or HELD_BACK, ask_again_at=projects.sweep_due(tx))
+    return tuple(taken)
 
 
 def _hold_limit(tx: Transaction, state: ProjectRow) -> None:

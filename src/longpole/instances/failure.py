@@ -20,7 +20,10 @@ def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
 
     After a jump of the clock (the machine slept, or its time was set) every live instance gets one whole lease
     of grace first, since nobody could beat meanwhile, and the time that claims may be held counts anew.
+    Where somebody else is sweeping already, there is nothing left to do.
     """
+    if not tx.lock_sweep():
+        return []
     mark, jumped = tx.clock_jumped(state.clock_mark)
     if jumped:
         instances.grace(tx, state.settings.lease_s)
@@ -56,6 +59,7 @@ def give_up(tx: Transaction, lease: Lease, settings: Settings) -> str:
 
 def retire(tx: Transaction, number: int, act: Act, *, why: str, settings: Settings) -> None:
     """End an instance, as lost (EXPIRE) or as left (RELEASE), together with all its claims."""
+    instances.lock(tx, number)
     for held in claims.held_by(tx, number):
         claims.give_back(tx, held, act, why=why, settings=settings)
     instances.end(tx, number, act, why)

@@ -48,7 +48,6 @@ class Heartbeat:
 
     def _interval_s(self) -> float:
         try:
-            with self._store.read() as tx:
-                return self._store.state(tx).settings.beat_every_s
+            return self._store.look(self._store.state).settings.beat_every_s
         except LongpoleError:
             return 1.0

@@ -25,21 +25,21 @@ def register(store: Store, name: str | None, *, process_id: int | None) -> Lease
     `process_id` is the process on this machine that the instance lives in; None if nobody can tell.
     Raises InvalidInputError for a name that cannot be shown, or that a live instance has.
     """
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> Lease:
         state = store.state(tx)
         failure.sweep(tx, state)
         if name is not None:
             _free(tx, _checked(name), state)
         return _start(tx, name, state, process_id)
 
+    return store.act(upon)
+
 
 def find_or_register(store: Store, name: str) -> Lease:
     """Give the live instance of a name, or start one: for commands that come one process at a time."""
-    with store.read() as tx:
-        found = instances.named(tx, name)
-    if found:
-        return found
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> Lease:
         found = instances.named(tx, name)
         if found:
             return found
@@ -47,11 +47,12 @@ def find_or_register(store: Store, name: str) -> Lease:
         failure.sweep(tx, state)
         return _start(tx, _checked(name), state, None)
 
+    return store.look(lambda tx: instances.named(tx, name)) or store.act(upon)
+
 
 def find(store: Store, name: str) -> Lease:
     """Give the live instance of a name. Raises InstanceLostError if there is none (any more)."""
-    with store.read() as tx:
-        found = instances.named(tx, name)
+    found = store.look(lambda tx: instances.named(tx, name))
     if found is None:
         raise InstanceLostError(
             f"no live instance is called '{name}': it was never registered, it left, or it was given up after its lease"
@@ -65,7 +66,8 @@ def beat(store: Store, number: int) -> int:
 
     Raises InstanceLostError if the instance was given up.
     """
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> int:
         state, lease = store.state(tx), instances.live(tx, number)
         expires_at = instances.beat(tx, number, state.settings.lease_s)
         if lease is None or expires_at is None:
@@ -74,12 +76,17 @@ def beat(store: Store, number: int) -> int:
             failure.sweep(tx, state)
         return expires_at
 
+    return store.act(upon)
+
 
 def unregister(store: Store, number: int) -> None:
     """Let an instance leave; what it holds is released in the same transaction. An instance that is gone is left be."""
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> None:
         if instances.live(tx, number):
             failure.retire(tx, number, Act.RELEASE, why="unregistered", settings=store.state(tx).settings)
+
+    store.act(upon)
 
 
 def _start(tx: Transaction, name: str | None, state: ProjectRow, process_id: int | None) -> Lease:
@@ -88,11 +95,11 @@ def _start(tx: Transaction, name: str | None, state: ProjectRow, process_id: int
 
 
 def _free(tx: Transaction, name: str, state: ProjectRow) -> None:
-    """Make sure that no live instance has this name; one whose process has ended is given up at once."""
+    """Make sure that no live instance has this name; one whose lease or process has ended is given up at once."""
     found = instances.named(tx, name)
     if found is None:
         return
-    if not instances.process_is_gone(tx, found.number):
+    if found.lease_expires_at > tx.now and not instances.process_is_gone(tx, found.number):
         raise InvalidInputError(
             f"the instance '{name}' is live (last heartbeat {(tx.now - found.heartbeat_at) / 1e6:.0f} s ago);"
             f" choose another name, or end it with `longpole unregister --as {name}`"

@@ -34,26 +34,26 @@ def import_text(
     Raises InvalidInputError, CycleError, UsageError; nothing is changed then.
     """
     chosen = sniff.detect(name, text) if format == "auto" else format
-    with store.read() as tx:
-        known = {todo.id for todo in todos.listing(tx)} if chosen != "beads" else set()
+    known = {todo.id for todo in store.look(todos.listing)} if chosen != "beads" else set()
     parsed = interchange.parse(text, format=chosen, known_ids=known)
     checked_count(len(parsed.todos))
     if dry_run:
-        with store.read() as tx:
-            plan = _plan(tx, parsed, break_cycles=break_cycles)
+        plan = store.look(lambda tx: _plan(tx, parsed, break_cycles=break_cycles))
         return apply.report(parsed, plan, dry_run=True)
-    with store.write() as tx:
+
+    def upon(tx: Transaction) -> tuple[ImportPlan, int]:
         tx.lock_project()
         plan = _plan(tx, parsed, break_cycles=break_cycles)
         _write(tx, parsed, plan, store.state(tx).settings.default_estimate_minutes)
-        ready = todos.counts(tx)[Status.READY]
+        return plan, todos.counts(tx)[Status.READY]
+
+    plan, ready = store.act(upon)
     return apply.report(parsed, plan, dry_run=False, ready=ready)
 
 
 def export_text(store: Store, format: str) -> str:  # noqa: A002 - its name outside
     """Give the project in one of the export formats. Raises UsageError for another format."""
-    with store.read() as tx:
-        found, kept = todos.listing(tx), records.read(tx)
+    found, kept = store.look(lambda tx: (todos.listing(tx), records.read(tx)))
     sources = [
         SourceRecord(format=format_, position=position, id=record_id, todo=is_todo, raw=raw)
         for format_, position, record_id, is_todo, raw in kept

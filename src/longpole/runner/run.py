@@ -338,7 +338,7 @@ class _Run:
         """Read the journal on: what others committed may bring work, or take a claim away."""
         events = list(self._project.journal(after=self._cursor))
         if events:
-            self._cursor = str(events[-1].seq)
+            self._cursor = events[-1].cursor
             self._ask_at = min(self._ask_at, time.monotonic())
             self._pause_s = ASK_FIRST_S
         for event in events:

@@ -7,13 +7,18 @@ from longpole.store import migrate, projects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from longpole.clock import Clock
-    from longpole.store.dialect import Door, Engine, Transaction
+    from longpole.store.dialect import Door, Engine, T, Transaction
     from longpole.store.projects import ProjectRow
 
 
 class Store:
-    """One project in one database: two doors, `read` and `write`, that open a transaction each."""
+    """One project in one database. Two doors open a transaction each: `read` and `write`.
+
+    `look` and `act` go through them with a function, and once more where the database says that nothing came of it.
+    """
 
     def __init__(self, engine: Engine, project: str, *, create: bool) -> None:
         self.engine, self.project, self.closed = engine, project, False
@@ -34,6 +39,24 @@ class Store:
     def write(self) -> Door:
         """Open a transaction that may write. Nothing slow may happen inside: everybody else waits."""
         return self.engine.write(self.project_id)
+
+    def look(self, at: Callable[[Transaction], T]) -> T:
+        """Give what a function finds in a transaction that only reads."""
+
+        def transact() -> T:
+            with self.read() as tx:
+                return at(tx)
+
+        return self.engine.patiently(transact)
+
+    def act(self, upon: Callable[[Transaction], T]) -> T:
+        """Give what a function answers that writes; it may be run anew, from the start, in another transaction."""
+
+        def transact() -> T:
+            with self.write() as tx:
+                return upon(tx)
+
+        return self.engine.patiently(transact)
 
     def state(self, tx: Transaction) -> ProjectRow:
         """Give the project's own row, settings parsed; its durability counts from the next transaction on."""

@@ -7,7 +7,7 @@ import os
 
 from longpole.errors import InvalidInputError, UnknownTodoError
 from longpole.model import FINISHED, Status
-from longpole.store import holds, journal, measures, projects, todos
+from longpole.store import claims, holds, journal, measures, projects, todos
 from longpole.value import Value
 
 TYPE_CHECKING = False
@@ -48,8 +48,9 @@ def add(tx: Transaction, additions: Sequence[Addition], *, default_estimate: flo
     pairs = _pairs(tx, additions, ids, numbers)
     unmet = _unmet(tx, additions, pairs, first)
     _insert(tx, additions, ids, first=first, unmet=unmet)
-    tx.many(
-        "INSERT INTO dependency (project_id, predecessor, dependent) VALUES (?, ?, ?)",
+    tx.insert(
+        "dependency",
+        "project_id, predecessor, dependent",
         ((tx.project_id, predecessor, dependent) for predecessor, dependent in sorted(pairs)),
     )
     _measure(tx, pairs, first=first, count=len(ids), default_estimate=default_estimate)
@@ -110,6 +111,7 @@ def _unmet(tx: Transaction, additions: Sequence[Addition], pairs: Iterable[tuple
     """Count for each new todo what it waits for: unfinished predecessors, new and old, and a hold."""
     unmet = [int(addition.hold is not None) for addition in additions]
     outside = {predecessor for predecessor, _ in pairs if predecessor < first}
+    claims.lock(tx, outside)
     finished = {first + index for index, addition in enumerate(additions) if addition.status in FINISHED}
     finished |= finished_among(tx, outside)
     for predecessor, dependent in pairs:
@@ -133,21 +135,21 @@ def _insert(
     tx: Transaction, additions: Sequence[Addition], ids: Sequence[str], *, first: int, unmet: Sequence[int]
 ) -> None:
     numbered = list(enumerate(additions, first))
-    tx.many(
-        "INSERT INTO todo (project_id, number, status, unmet, priority, urgency, estimate_minutes,"
-        " critical_path_minutes, total_descendants, immediate_dependents, rank, branch, finished_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)",
+    tx.insert(
+        "todo",
+        "project_id, number, status, unmet, priority, urgency, estimate_minutes, branch, finished_at,"
+        " critical_path_minutes, total_descendants, immediate_dependents, rank",
         (
             (
                 *(tx.project_id, number, _status(addition, waits), waits, addition.new.priority, addition.new.priority),
-                *(addition.new.estimate_minutes, addition.new.branch, addition.finished_at),
+                *(addition.new.estimate_minutes, addition.new.branch, addition.finished_at, 0, 0, 0, 0),
             )
             for (number, addition), waits in zip(numbered, unmet, strict=True)
         ),
     )
-    tx.many(
-        "INSERT INTO todo_detail (project_id, number, id, title, description, touches, needs, result, former_holder,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    tx.insert(
+        "todo_detail",
+        "project_id, number, id, title, description, touches, needs, result, former_holder, created_at",
         (
             (
                 *(tx.project_id, number, todo_id, addition.new.title, addition.new.description),

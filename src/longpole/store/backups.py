@@ -46,9 +46,9 @@ def _prepare(file: str, anew: str, clock: Clock) -> None:
     """Make a copy of a backup that can take the place of the database in one step, nobody's claims standing in it."""
     with open_sqlite(anew, clock, create=True) as engine:
         engine.replace_with(file)
+        migrate.prepare(engine, keep=False)
         with engine.write(0) as tx:
             _begin_anew(tx)
-        migrate.prepare(engine)
 
 
 def _set_aside(path: str, kept: str, clock: Clock) -> None:
@@ -74,7 +74,7 @@ def _check(file: str) -> None:
 
 
 def _begin_anew(tx: Transaction) -> None:
-    tx.run("UPDATE project SET next_instance = next_instance + ?, sweep_due_at = 0, clock_mark = ''", (JUMP,))
+    tx.run("UPDATE fleet SET next_instance = next_instance + ?, sweep_due_at = 0, clock_mark = ''", (JUMP,))
     tx.run("UPDATE todo SET token = token + ?", (JUMP,))
     # The sweep that is due now finds them, and returns what they hold.
     tx.run("UPDATE instance SET lease_expires_at = 0 WHERE state = 'live'")

@@ -15,6 +15,8 @@ from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from longpole.selection import Selection
     from longpole.settings import Settings
     from longpole.store.dialect import Row, Transaction
@@ -52,8 +54,15 @@ TAKE = """
         claimed_at = ?, progress_percent = NULL
     WHERE project_id = ? AND status = 'ready' AND number {pick}
     RETURNING number, token, attempts, urgency, critical_path_minutes"""
-FIRST = "= (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1)"
-FIRST_READY = {order: TAKE.format(pick=FIRST.format(columns=columns)) for order, columns in ORDERS.items()}
+FIRST = "= (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1 {lock})"
+FIRST_READY = {
+    order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE SKIP LOCKED"))
+    for order, columns in ORDERS.items()
+}
+# Waits for whoever has the row locked: another claim, or an edit that writes the todo's measures.
+FIRST_HELD_UP = {
+    order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE")) for order, columns in ORDERS.items()
+}
 BY_NUMBER = TAKE.format(pick="= ?")
 FENCE = "WHERE project_id = ? AND number = ? AND holder = ? AND token = ? AND status = 'in_progress'"
 COMPLETE = f"""
@@ -67,6 +76,9 @@ GIVE_BACK = f"""
         finished_at = ?,
         status = CASE WHEN ? THEN 'failed' WHEN unmet + ? > 0 THEN 'blocked' ELSE 'ready' END
     {FENCE} RETURNING status"""  # noqa: S608
+DEPENDENTS = """
+    SELECT 1 FROM todo WHERE project_id = ? AND number IN
+        (SELECT dependent FROM dependency WHERE project_id = ? AND predecessor = ?) ORDER BY number"""
 # Dependents that are cancelled or completed count along, so that `unmet` stays true whatever happens to them later.
 SATISFY = """
     UPDATE todo SET unmet = todo.unmet - 1,
@@ -75,9 +87,15 @@ SATISFY = """
     WHERE e.project_id = ? AND e.predecessor = ? AND todo.project_id = e.project_id AND todo.number = e.dependent"""
 
 
-def take(tx: Transaction, selection: Selection, *, holder: int) -> Taken | None:
-    """Claim the first ready todo of a selection; None if nothing is ready."""
-    row = tx.one(FIRST_READY[selection.order], (holder, tx.now, tx.project_id, tx.project_id))
+def take(tx: Transaction, selection: Selection, *, holder: int, patient: bool) -> Taken | None:
+    """Claim the first ready todo of a selection that nobody is about to change; None if there is none.
+
+    `patient` waits for those who are. An act that has claimed something already must not: two could wait in a ring.
+    """
+    parameters = (holder, tx.now, tx.project_id, tx.project_id)
+    row = tx.one(FIRST_READY[selection.order], parameters)
+    if row is None and patient and tx.overlaps:
+        row = tx.one(FIRST_HELD_UP[selection.order], parameters)
     return _taken(tx, row, holder, selection.why)
 
 
@@ -236,13 +254,26 @@ def why_given(tx: Transaction, number: int, token: int) -> str | None:
 
 def satisfy_dependents(tx: Transaction, number: int) -> None:
     """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready."""
+    lock_dependents(tx, number)
     tx.run(SATISFY, (tx.project_id, number))
+
+
+def lock_dependents(tx: Transaction, number: int) -> None:
+    """Lock the rows of all that waits for a todo directly."""
+    tx.lock_rows(DEPENDENTS, (tx.project_id, tx.project_id, number))
+
+
+def lock(tx: Transaction, numbers: Iterable[int]) -> None:
+    """Lock the rows of these todos: what they say now they say until the transaction ends."""
+    statement = "SELECT 1 FROM todo WHERE project_id = ? AND number IN INTS ORDER BY number"
+    tx.lock_rows(statement, (tx.project_id, tx.listed(numbers)))
 
 
 def _shorten_the_paths_before(tx: Transaction, number: int) -> None:
     """A todo was completed although something before it is open again: alone then does progress change measures."""
     from longpole.store import measures, projects
 
+    tx.lock_project()
     default = projects.load(tx, projects.SettingsCache()).settings.default_estimate_minutes
     measures.settle(tx, default, lambda upkeep: upkeep.changed(number))
 
@@ -251,7 +282,7 @@ def _taken(tx: Transaction, row: Row | None, holder: int, why: str) -> Taken | N
     if row is None:
         return None
     number, token, attempt, urgency, minutes = row
-    why = f"{why}: {minutes:g} min to the end, urgency {urgency}"
+    why = f"{why}: {int(minutes + 0.5)} min to the end, urgency {urgency}"
     journal.write(tx, EventKind.CLAIMED, todo=number, instance=holder, token=token, why=why)
     return Taken(number=number, token=token, attempt=attempt, why=why)
 

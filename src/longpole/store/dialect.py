@@ -1,25 +1,28 @@
 """The seam between the statements, written once, and the two engines that run them.
 
-A statement marks its parameters with `?` and may use the words INTS and TEXTS where one parameter stands
-for a whole list (`number IN INTS`). Everything else that differs between engines lives in `sqlite.py`.
+A statement marks its parameters with `?`. It may use the words INTS and TEXTS where one parameter stands for a
+whole list (`number IN INTS`), and end a SELECT with FOR UPDATE, FOR UPDATE SKIP LOCKED or FOR KEY SHARE, which means
+nothing to SQLite: it has one writer at a time. Everything else that differs lives in `sqlite.py` and `postgres.py`.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, Protocol, Self
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Protocol, Self, TypeVar
 
     from longpole.clock import Clock
 
     Row = tuple[Any, ...]
+    T = TypeVar("T")
 
     class Transaction(Protocol):
         """One open transaction on one project. `now` is the database's clock as the transaction began."""
 
         project_id: int
         now: int
+        overlaps: bool  # whether others write at the same time, and lock rows that this one would like to have
 
         def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
             """Give all rows of a statement."""
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
         def many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
             """Run a statement once for each row of parameters."""
 
+        def insert(self, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
+            """Put rows into a table, however many, in the quickest way there is; `columns` as SQL lists them."""
+
         def listed(self, values: Iterable[int] | Iterable[str]) -> object:
             """Give the parameter for INTS or TEXTS."""
 
@@ -45,8 +51,33 @@ if TYPE_CHECKING:
         def lock_project(self) -> None:
             """Keep other edits of this project out until the transaction ends; claims go on."""
 
+        def lock_sweep(self) -> bool:
+            """Keep other sweeps of this project out until the transaction ends; False if one goes on already."""
+
+        def lock_rows(self, sql: str, parameters: Sequence[object]) -> None:
+            """Lock the rows that a SELECT finds, in its order, until the transaction ends; they are as they are then.
+
+            Whoever decides by what a row says, and writes to another one, locks the row first: where writers overlap
+            it could change in between. Always in the order of the numbers, so that two never wait for each other.
+            """
+
+        def announce(self) -> None:
+            """Wake those who wait for work, once this transaction is committed."""
+
         def clock_jumped(self, mark: str) -> tuple[str, bool]:
             """Give the clock's mark of today, and whether time has stood still or stepped since the one given."""
+
+        def behind(self, cursor: str) -> tuple[str, tuple[object, ...]]:
+            """Give the condition, and its parameters, for the journal rows `j` that come after a cursor.
+
+            Raises InvalidInputError for a text that is no cursor.
+            """
+
+        def cursor_at(self, cursor: str, seq: int | None, *, whole: bool) -> str:
+            """Give the cursor behind an event of the page that `cursor` gave (None: it gave none).
+
+            `whole` tells that the page had all there was: the cursor is behind everything then.
+            """
 
     class Door(Protocol):
         """A transaction as a context manager: committed at a normal end, rolled back at an exception."""
@@ -70,8 +101,26 @@ if TYPE_CHECKING:
         def set_durability(self, durability: str) -> None:
             """Choose how much an answered act survives: full or normal."""
 
-        def data_version(self) -> int:
-            """Give a number that changes when anybody has committed a change, in this process or in another."""
+        def patiently(self, transact: Callable[[], T]) -> T:
+            """Run a whole transaction, and again for a while where the engine says that nothing came of it."""
+
+        def step(self, project_id: int, parameters: Sequence[object]) -> str | None:
+            """Do the plain case of completing and claiming in one round trip; see postgres_step.py.
+
+            None, and nothing is changed, if the case is not plain, or where transactions have no trips to save.
+            """
+
+        def fresh_key(self) -> str | None:
+            """Give an idempotency key for an act that might have to be asked for again; None where none has to."""
+
+        def mark(self) -> int:
+            """Give a mark of now, from which on `wait` hears of changes."""
+
+        def wait(self, mark: int, at_most_s: float) -> None:
+            """Sleep until somebody may have brought work since the mark was given, or for so long.
+
+            It may end early. On PostgreSQL a lost wake-up costs a few seconds: it asks anyway from time to time.
+            """
 
         def back_up(self, path: str) -> None:
             """Write a consistent copy of the whole database to a new file."""

@@ -1,6 +1,7 @@
 """Edits of todos that exist: their text and numbers, their dependencies, and what a person decides about them.
 
 Every edit takes the project's lock first, so edits come one after another; claims and completions never wait for it.
+Before it decides by what a todo's row says, it locks the row, since a claim or a completion may be about to change it.
 `unmet` counts the unfinished predecessors and the holds of a todo, whatever its own status.
 """
 
@@ -40,14 +41,14 @@ def link(
     it could not wait any more.
     """
     tx.lock_project()
-    number, status = _locked(tx, todo_id)
+    wanted = {todos.number_of(tx, predecessor): predecessor for predecessor in after}
+    number, status = _locked(tx, todo_id, *wanted)
     if status == Status.IN_PROGRESS or (status == Status.COMPLETED and not imported):
         raise InvalidInputError(
             f"'{todo_id}' is {status.replace('_', ' ')} and cannot wait for anything any more; "
             + ("release its claim first" if status == Status.IN_PROGRESS else "reopen it first"),
             todo_id=todo_id,
         )
-    wanted = {todos.number_of(tx, predecessor): predecessor for predecessor in after}
     present = _predecessors(tx, number)
     new = sorted(predecessor for predecessor in wanted if predecessor not in present)
     if not new:
@@ -67,8 +68,8 @@ def link(
 def unlink(tx: Transaction, todo_id: str, after: Iterable[str], *, default_estimate: float) -> list[str]:
     """Let a todo no longer wait for others; give those that it waited for. Raises UnknownTodoError."""
     tx.lock_project()
-    number, _ = _locked(tx, todo_id)
     wanted = {todos.number_of(tx, predecessor): predecessor for predecessor in after}
+    number, _ = _locked(tx, todo_id, *wanted)
     gone = sorted(predecessor for predecessor in wanted if predecessor in _predecessors(tx, number))
     if not gone:
         return []
@@ -102,9 +103,9 @@ def cancel(tx: Transaction, todo_id: str, *, cascade: bool, default_estimate: fl
     Otherwise its dependents no longer wait for it. Raises AlreadyClaimedError if one of them is in progress.
     """
     tx.lock_project()
-    number, status = _locked(tx, todo_id)
-    _refuse(todo_id, status, Act.CANCEL)
+    number = todos.number_of(tx, todo_id)
     affected = [number, *(_pending_descendants(tx, number) if cascade else ())]
+    claims.lock(tx, affected)
     ids = todos.ids_of(tx, affected)
     for one in affected:
         _refuse(ids[one], _status(tx, one), Act.CANCEL)
@@ -149,6 +150,7 @@ def reopen(tx: Transaction, todo_id: str, *, default_estimate: float) -> list[st
     number, status = _locked(tx, todo_id)
     _refuse(todo_id, status, Act.REOPEN)
     _revive(tx, number)
+    claims.lock_dependents(tx, number)
     second_look = _second_look(tx, number)
     tx.run(
         "UPDATE todo SET unmet = unmet + 1, status = CASE WHEN status = 'ready' THEN 'blocked' ELSE status END"
@@ -188,8 +190,10 @@ def lift(tx: Transaction, todo_id: str) -> None:
     records.mark_edited(tx, number, ["hold"])
 
 
-def _locked(tx: Transaction, todo_id: str) -> tuple[int, Status]:
+def _locked(tx: Transaction, todo_id: str, *others: int) -> tuple[int, Status]:
+    """Give a todo's number and status, both its row and those of other todos locked."""
     number = todos.number_of(tx, todo_id)
+    claims.lock(tx, {number, *others})
     return number, _status(tx, number)
 
 

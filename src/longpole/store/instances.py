@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Row, Transaction
 
 ENDS = {Act.RELEASE: ("left", EventKind.UNREGISTERED), Act.EXPIRE: ("lost", EventKind.LOST)}
+# Whoever gives an instance up locks its row FOR UPDATE, and so waits for acts that count on it; a heartbeat does not.
+LIVE = """
+    SELECT number, name, heartbeat_at, lease_expires_at FROM instance
+    WHERE project_id = ? AND number = ? AND state = 'live' FOR KEY SHARE"""
 COLUMNS = "number, name, state, registered_at, heartbeat_at, lease_expires_at, host, process_id"
 
 
@@ -43,13 +47,8 @@ def register(
 
 
 def live(tx: Transaction, number: int) -> Lease | None:
-    """Give a live instance by its number; None once it has left or was given up."""
-    row = tx.one(
-        "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
-        " WHERE project_id = ? AND number = ? AND state = 'live'",
-        (tx.project_id, number),
-    )
-    return _lease(row)
+    """Give a live instance by its number; None once it has left or was given up. It stays live until the act ends."""
+    return _lease(tx.one(LIVE, (tx.project_id, number)))
 
 
 def named(tx: Transaction, name: str) -> Lease | None:
@@ -86,13 +85,18 @@ def end(tx: Transaction, number: int, act: Act, why: str) -> None:
 
 
 def expired(tx: Transaction) -> list[Lease]:
-    """List the live instances whose lease has ended."""
+    """List the live instances whose lease has ended, and keep them from coming back before this transaction ends."""
     rows = tx.all(
         "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
-        " WHERE project_id = ? AND state = 'live' AND lease_expires_at <= ? ORDER BY number",
+        " WHERE project_id = ? AND state = 'live' AND lease_expires_at <= ? ORDER BY number FOR UPDATE",
         (tx.project_id, tx.now),
     )
     return [lease for row in rows if (lease := _lease(row))]
+
+
+def lock(tx: Transaction, number: int) -> None:
+    """Wait until every act of an instance has ended; what it holds then stays the same until this transaction ends."""
+    tx.lock_rows("SELECT 1 FROM instance WHERE project_id = ? AND number = ?", (tx.project_id, number))
 
 
 def grace(tx: Transaction, lease_s: float) -> None:

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Row, Transaction
 
 PAGE = 1000
-INSERT = "INSERT INTO journal (project_id, at, kind, todo, instance, token, why, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+START = "0"
+"""The cursor before the first event."""
+# What instances do between claim and completion brings nobody work. All else may: who waits is told.
+NO_NEWS = frozenset((EventKind.CLAIMED, EventKind.PROGRESSED, EventKind.REGISTERED, EventKind.UNREGISTERED))
+COLUMNS = "project_id, at, kind, todo, instance, token, why, data"
+INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant
 SELECT = """
     SELECT j.seq, j.at, j.kind, d.id, i.name, j.token, j.why, j.data
     FROM journal j
     LEFT JOIN todo_detail d ON d.project_id = j.project_id AND d.number = j.todo
     LEFT JOIN instance i ON i.project_id = j.project_id AND i.number = j.instance
-    WHERE j.project_id = ? AND j.seq > ?"""
+    WHERE j.project_id = ? AND {behind}"""
 
 
 def write(
@@ -35,13 +40,17 @@ def write(
     """Note one act. `data` is what only this kind of act has, as JSON values."""
     text = None if data is None else json.dumps(data, ensure_ascii=False)
     tx.run(INSERT, (tx.project_id, tx.now, kind.value, todo, instance, token, why, text))
+    if kind not in NO_NEWS:
+        tx.announce()
 
 
 def write_added(tx: Transaction, added: Iterable[tuple[int, Sequence[str]]]) -> None:
     """Note that todos were added, each given as its number and the ids that it waits for."""
     kind = EventKind.ADDED.value
-    tx.many(
-        INSERT,
+    tx.announce()
+    tx.insert(
+        "journal",
+        COLUMNS,
         (
             (
                 tx.project_id,
@@ -58,17 +67,25 @@ def write_added(tx: Transaction, added: Iterable[tuple[int, Sequence[str]]]) -> 
     )
 
 
-def page(tx: Transaction, after: int, *, todo: int | None = None, limit: int = PAGE) -> list[Event]:
-    """Give the next events after a position, in commit order; empty at the end."""
+def page(tx: Transaction, cursor: str, *, todo: int | None = None, limit: int = PAGE) -> tuple[list[Event], bool]:
+    """Give the next events behind a cursor, causes before effects, and whether these are all.
+
+    Nothing is ever stepped over, whatever the order in which transactions commit. Raises InvalidInputError for a text
+    that is no cursor.
+    """
+    behind, from_there = tx.behind(cursor)
     mine, about = ("", ()) if todo is None else (" AND j.todo = ?", (todo,))
-    rows = tx.all(f"{SELECT}{mine} ORDER BY j.seq LIMIT ?", (tx.project_id, after, *about, limit))
-    return [_event(row) for row in rows]
+    select = SELECT.format(behind=behind)
+    rows = tx.all(f"{select}{mine} ORDER BY j.seq LIMIT ?", (tx.project_id, *from_there, *about, limit))
+    whole = len(rows) < limit
+    events = [_event(row, tx.cursor_at(cursor, row[0], whole=whole and row is rows[-1])) for row in rows]
+    return events, whole
 
 
-def newest(tx: Transaction) -> int:
-    """Give the position of the newest event; 0 for an empty journal."""
+def newest(tx: Transaction) -> str:
+    """Give the cursor behind all that has happened."""
     row = tx.one("SELECT seq FROM journal WHERE project_id = ? ORDER BY seq DESC LIMIT 1", (tx.project_id,))
-    return row[0] if row else 0
+    return tx.cursor_at(START, row[0] if row else None, whole=True)
 
 
 def newest_at(tx: Transaction) -> int:
@@ -77,7 +94,7 @@ def newest_at(tx: Transaction) -> int:
     return row[0] if row else 0
 
 
-def _event(row: Row) -> Event:
+def _event(row: Row, cursor: str) -> Event:
     seq, at, kind, todo, instance, token, why, data = row
     return Event(
         seq=seq,
@@ -88,4 +105,5 @@ def _event(row: Row) -> Event:
         token=token,
         why=why,
         data=None if data is None else json.loads(data),
+        cursor=cursor,
     )

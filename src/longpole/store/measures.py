@@ -137,7 +137,7 @@ def _write(tx: Transaction, nodes: Iterable[Node]) -> None:
         UPDATE,
         [
             (node.rank, node.critical_path_minutes, node.urgency, node.immediate_dependents, tx.project_id, node.number)
-            for node in nodes
+            for node in sorted(nodes, key=lambda node: node.number)
         ],
     )
 

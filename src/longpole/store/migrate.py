@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Engine
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
-VERSION = 1
+VERSION = 2
 """The newest version, that of the last file in FOLDER (a test compares)."""
 
 
-def prepare(engine: Engine, folder: str = FOLDER, newest: int = VERSION) -> None:
-    """Bring a database to the newest schema; an existing one is copied beside itself first.
+def prepare(engine: Engine, folder: str = FOLDER, newest: int = VERSION, *, keep: bool = True) -> None:
+    """Bring a database to the newest schema; an existing one is copied beside itself first, unless `keep` is off.
 
     Raises SchemaVersionError for a database that a newer longpole has written.
     """
@@ -25,7 +25,7 @@ def prepare(engine: Engine, folder: str = FOLDER, newest: int = VERSION) -> None
         raise SchemaVersionError(f"the database has schema {version}, this longpole knows {newest}; upgrade longpole")
     if version == newest:
         return
-    if version:
+    if version and keep:
         _back_up(engine, version)
     for number, name in numbered(folder):
         if version < number <= newest:

@@ -1,4 +1,7 @@
-"""The project's row: its settings, its graph version, and when the next sweep is due."""
+"""The project's own rows: its settings and its graph version, and for its fleet of instances when a sweep is due.
+
+An edit of the graph locks the row in `project` until it ends; claims and heartbeats write to that in `fleet` alone.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +73,7 @@ def ensure(tx: Transaction, name: str) -> int:
     tx.run("INSERT INTO project (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, tx.now))
     found = find(tx, name)
     assert found is not None
+    tx.run("INSERT INTO fleet (project_id) VALUES (?) ON CONFLICT (project_id) DO NOTHING", (found,))
     return found
 
 
@@ -81,7 +85,9 @@ def names(tx: Transaction) -> list[str]:
 def load(tx: Transaction, cache: SettingsCache) -> ProjectRow:
     """Read the project's row."""
     row = tx.one(
-        "SELECT settings, sweep_due_at, clock_mark, pruned_at FROM project WHERE project_id = ?", (tx.project_id,)
+        "SELECT p.settings, f.sweep_due_at, f.clock_mark, f.pruned_at"
+        " FROM project p JOIN fleet f ON f.project_id = p.project_id WHERE p.project_id = ?",
+        (tx.project_id,),
     )
     assert row is not None
     return ProjectRow(settings=cache.parse(row[0]), sweep_due_at=row[1], clock_mark=row[2], pruned_at=row[3])
@@ -92,6 +98,7 @@ def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
 
     Raises InvalidInputError for an unknown name or a value out of range.
     """
+    tx.lock_project()
     row = tx.one("SELECT settings FROM project WHERE project_id = ?", (tx.project_id,))
     assert row is not None
     overrides = json.loads(row[0])
@@ -101,33 +108,32 @@ def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
         else:
             overrides[name] = setting.parsed(name, value)
     settings = setting.merged(overrides)
-    tx.run(
-        "UPDATE project SET settings = ?, sweep_due_at = 0 WHERE project_id = ?",
-        (json.dumps(overrides, sort_keys=True), tx.project_id),
-    )
+    spelled = json.dumps(overrides, sort_keys=True)
+    tx.run("UPDATE project SET settings = ? WHERE project_id = ?", (spelled, tx.project_id))
+    tx.run("UPDATE fleet SET sweep_due_at = 0 WHERE project_id = ?", (tx.project_id,))
     journal.write(tx, EventKind.CONFIGURED, data=changes)
     return settings
 
 
 def sweep_by(tx: Transaction, at: int) -> None:
     """See to it that a sweep looks no later than at this time."""
-    tx.run("UPDATE project SET sweep_due_at = ? WHERE project_id = ? AND sweep_due_at > ?", (at, tx.project_id, at))
+    tx.run("UPDATE fleet SET sweep_due_at = ? WHERE project_id = ? AND sweep_due_at > ?", (at, tx.project_id, at))
 
 
 def sweep_due(tx: Transaction) -> int:
     """Tell when the next sweep is due."""
-    row = tx.one("SELECT sweep_due_at FROM project WHERE project_id = ?", (tx.project_id,))
+    row = tx.one("SELECT sweep_due_at FROM fleet WHERE project_id = ?", (tx.project_id,))
     return row[0] if row else 0
 
 
 def pruned(tx: Transaction) -> None:
     """Note that old replies have been forgotten just now."""
-    tx.run("UPDATE project SET pruned_at = ? WHERE project_id = ?", (tx.now, tx.project_id))
+    tx.run("UPDATE fleet SET pruned_at = ? WHERE project_id = ?", (tx.now, tx.project_id))
 
 
 def swept(tx: Transaction, due_at: int, mark: str) -> None:
     """Note that everything due has been seen to, and when to look again."""
-    tx.run("UPDATE project SET sweep_due_at = ?, clock_mark = ? WHERE project_id = ?", (due_at, mark, tx.project_id))
+    tx.run("UPDATE fleet SET sweep_due_at = ?, clock_mark = ? WHERE project_id = ?", (due_at, mark, tx.project_id))
 
 
 def graph_changed(tx: Transaction) -> None:
@@ -155,7 +161,7 @@ def size(tx: Transaction) -> int:
 def next_instance(tx: Transaction) -> int:
     """Reserve the number of a new instance."""
     return _reserve(
-        tx, "UPDATE project SET next_instance = next_instance + ? WHERE project_id = ? RETURNING next_instance", 1
+        tx, "UPDATE fleet SET next_instance = next_instance + ? WHERE project_id = ? RETURNING next_instance", 1
     )
 
 

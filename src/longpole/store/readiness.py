@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Transaction
 
 SHOWN = 5
+FINISHED = {"finished": "every todo is finished", "empty": "the project has no todos yet; add or import some"}
+# One statement, since each sees the project as it is when it begins: between two of them a todo could pass unseen
+# from one status to the next.
+STATE = """
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM todo WHERE project_id = ? AND status = 'ready') THEN 'ready'
+        WHEN EXISTS (SELECT 1 FROM todo WHERE project_id = ? AND status = 'in_progress') THEN 'claimed'
+        WHEN EXISTS (SELECT 1 FROM hold h JOIN todo t ON t.project_id = h.project_id AND t.number = h.number
+            WHERE h.project_id = ? AND h.until_at > 0 AND t.status = 'blocked') THEN 'rests'
+        WHEN EXISTS (SELECT 1 FROM todo WHERE project_id = ? AND status = 'failed') THEN 'stuck'
+        WHEN EXISTS (SELECT 1 FROM hold h JOIN todo t ON t.project_id = h.project_id AND t.number = h.number
+            WHERE h.project_id = ? AND h.until_at IS NULL AND t.status = 'blocked') THEN 'stuck'
+        WHEN EXISTS (SELECT 1 FROM todo WHERE project_id = ? AND number > 0) THEN 'finished'
+        ELSE 'empty' END"""
 BLOCKED_BEHIND = """
     SELECT 1 FROM todo t
     JOIN dependency e ON e.project_id = t.project_id AND e.predecessor = t.number
@@ -35,16 +49,18 @@ class NoWork(Value):
 
 def explain(tx: Transaction) -> NoWork | None:
     """Tell why nothing can be claimed; None if something is ready after all."""
-    if _exists(tx, "status = 'ready'"):
+    row = tx.one(STATE, (tx.project_id,) * 6)
+    state = row[0] if row else "empty"
+    if state == "ready":
         return None
-    rests_until = holds.next_rested(tx)
-    if _exists(tx, "status = 'in_progress'"):
-        return _waiting_for_others(tx, rests_until)
-    if rests_until is not None:
+    if state == "claimed":
+        return _waiting_for_others(tx, holds.next_rested(tx))
+    if state == "rests":
+        rests_until = holds.next_rested(tx) or tx.now
         return NoWork(reason=Reason.ALL_BLOCKED, detail="what is left rests for a while", retry_at=rests_until)
-    if causes := stuck_causes(tx):
-        return NoWork(reason=Reason.STUCK, detail=f"stuck because of {'; '.join(causes)}")
-    return NoWork(reason=Reason.FINISHED, detail=_finished(tx))
+    if state == "stuck":
+        return NoWork(reason=Reason.STUCK, detail=f"stuck because of {'; '.join(stuck_causes(tx))}")
+    return NoWork(reason=Reason.FINISHED, detail=FINISHED[state])
 
 
 def recalled(kept: dict[str, Any]) -> NoWork:
@@ -80,12 +96,3 @@ def _waiting_for_others(tx: Transaction, rests_until: int | None) -> NoWork:
 def _anything_blocked(tx: Transaction) -> bool:
     behind = (tx.one(BLOCKED_BEHIND.format(status=status), (tx.project_id,)) for status in ("in_progress", "failed"))
     return any(behind) or bool(stuck_causes(tx))
-
-
-def _finished(tx: Transaction) -> str:
-    return "every todo is finished" if _exists(tx, "number > 0") else "the project has no todos yet; add or import some"
-
-
-def _exists(tx: Transaction, condition: str) -> bool:
-    statement = f"SELECT 1 FROM todo WHERE project_id = ? AND {condition} LIMIT 1"  # noqa: S608 - conditions above
-    return tx.one(statement, (tx.project_id,)) is not None

@@ -30,8 +30,9 @@ def update(tx: Transaction, format_: str, records: Sequence[Record]) -> None:
         record for record in read(tx) if record[0] == format_ and record[2] is not None and record[2] not in ids
     ]
     tx.run("DELETE FROM source_record WHERE project_id = ? AND format = ?", (tx.project_id, format_))
-    tx.many(
-        "INSERT INTO source_record (project_id, format, position, id, is_todo, raw) VALUES (?, ?, ?, ?, ?, ?)",
+    tx.insert(
+        "source_record",
+        "project_id, format, position, id, is_todo, raw",
         (
             (tx.project_id, format_, position, record_id, int(is_todo), raw)
             for position, (_, _, record_id, is_todo, raw) in enumerate([*records, *left_out])

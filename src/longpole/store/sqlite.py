@@ -7,6 +7,7 @@ reset of the write-ahead log can corrupt the file.
 from __future__ import annotations
 
 import os
+import time
 from _thread import RLock
 
 import apsw
@@ -18,11 +19,11 @@ from longpole.store.turnstile import Turnstile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Self
 
     from longpole.clock import Clock
-    from longpole.store.dialect import Row
+    from longpole.store.dialect import Row, T
 
 TIMEOUT_S = 30.0
 SCHEMA_WORDS = {
@@ -44,6 +45,8 @@ OWN_FOLDER = ".longpole"
 APPLICATION = 0x4C504F4C  # "LPOL" in the file's header, so that no other program's database is taken for ours
 FIRST_SAFE = (3, 51, 3)
 SQLITE_VERSION = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+MAX_CURSOR = 18  # digits: below 2**63
+POLL_S = 0.05  # how often a wait looks whether anybody has committed something
 JUMP_S = 5.0  # a clock that stood still or stepped by more than this gets every instance a lease of grace
 
 
@@ -53,6 +56,7 @@ class SqliteEngine:
     def __init__(self, path: str, clock: Clock, *, durability: str = "full") -> None:
         self.path, self.clock, self._durability = path, clock, durability
         self.url = path if path == MEMORY else f"sqlite:///{path}"
+        self.spelling = _Spelling()
         self._idle: list[_Connection] = []
         self._watcher: _Connection | None = None
         self._closed = False
@@ -75,7 +79,23 @@ class SqliteEngine:
         """Choose synchronous=FULL (full) or NORMAL (normal) for all connections from now on."""
         self._durability = durability
 
-    def data_version(self) -> int:
+    def patiently(self, transact: Callable[[], T]) -> T:
+        """Run a transaction, once: whoever has the write lock loses it to nobody."""
+        return transact()
+
+    def step(self, project_id: int, parameters: Sequence[object]) -> None:
+        """Leave it to the statements: there are no round trips to save."""
+
+    def fresh_key(self) -> None:
+        """Give no key: an answer cannot be lost on the way."""
+
+    def wait(self, mark: int, at_most_s: float) -> None:
+        """Sleep until anybody has committed something since the mark was given, or for so long."""
+        end = time.monotonic() + at_most_s
+        while self.mark() == mark and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(POLL_S, left_s))
+
+    def mark(self) -> int:
         """Give a number that changes when anybody has committed a change, in this process or in another.
 
         SQLite's data version leaves out what its own connection commits, hence a connection that does nothing else.
@@ -242,7 +262,7 @@ class _Door:
         connection = self._engine._take()  # noqa: SLF001 - a door is the engine's own
         try:
             connection.begin(self._begin)
-            transaction = SqliteTransaction(connection.database, self._project_id, self._engine.clock)
+            transaction = SqliteTransaction(connection.database, self._project_id, self._engine)
         except BaseException as error:  # an interrupt as well: the write lock must not stay with us
             self._leave(connection)
             if isinstance(error, apsw.Error | OSError):
@@ -275,27 +295,34 @@ class _Door:
 class SqliteTransaction:
     """See dialect.Transaction."""
 
-    def __init__(self, database: apsw.Connection, project_id: int, clock: Clock) -> None:
-        self._database, self._clock = database, clock
-        self.project_id, self.now = project_id, clock.now()
+    overlaps = False
+
+    def __init__(self, database: apsw.Connection, project_id: int, engine: SqliteEngine) -> None:
+        self._database, self._spelling, self._clock = database, engine.spelling, engine.clock
+        self.project_id, self.now = project_id, engine.clock.now()
 
     def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Give all rows of a statement."""
-        return self._database.execute(_spelled(sql), parameters).fetchall()
+        return self._database.execute(self._spelling[sql], parameters).fetchall()
 
     def one(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
         """Give the first row of a statement, None if there is none."""
-        rows = self._database.execute(_spelled(sql), parameters).fetchall()
+        rows = self._database.execute(self._spelling[sql], parameters).fetchall()
         return rows[0] if rows else None
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement that gives no rows; tell how many rows it changed."""
-        self._database.execute(_spelled(sql), parameters)
+        self._database.execute(self._spelling[sql], parameters)
         return self._database.changes()
 
     def many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once for each row of parameters."""
-        self._database.executemany(_spelled(sql), rows)
+        self._database.executemany(self._spelling[sql], rows)
+
+    def insert(self, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
+        """Put rows into a table."""
+        marks = ", ".join("?" * (columns.count(",") + 1))
+        self._database.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - ours
 
     def version(self) -> int:
         """Tell the schema's version; 0 for an empty database."""
@@ -315,6 +342,26 @@ class SqliteTransaction:
 
     def lock_project(self) -> None:
         """Nothing to do: BEGIN IMMEDIATE keeps all other writers out."""
+
+    def lock_sweep(self) -> bool:
+        """Nothing to do, as above."""
+        return True
+
+    def lock_rows(self, sql: str, parameters: Sequence[object]) -> None:
+        """Nothing to do, as above."""
+
+    def announce(self) -> None:
+        """Nothing to do: whoever waits sees the data version change."""
+
+    def behind(self, cursor: str) -> tuple[str, tuple[object, ...]]:
+        """Take a cursor for the number of the last event seen: numbers are given and committed in one order here."""
+        if not cursor.isdecimal() or len(cursor) > MAX_CURSOR:
+            raise InvalidInputError(f"'{cursor}' is no journal cursor; use one that longpole gave")
+        return "j.seq > ?", (int(cursor),)
+
+    def cursor_at(self, cursor: str, seq: int | None, *, whole: bool) -> str:  # noqa: ARG002 - see dialect
+        """Give the number of the last event seen."""
+        return cursor if seq is None else str(seq)
 
     def clock_jumped(self, mark: str) -> tuple[str, bool]:
         """Compare the wall clock with the seconds since boot, which stand still while the machine sleeps.
@@ -338,13 +385,24 @@ def _refuse_foreign(database: apsw.Connection) -> None:
             raise StorageUnavailableError(f"{path} is the database of another program; name another file with --db")
 
 
-def _spelled(sql: str) -> str:
-    if " IN INTS" not in sql and " IN TEXTS" not in sql:
-        return sql
-    return sql.replace(" IN INTS", _EACH).replace(" IN TEXTS", _EACH)
+class _Spelling(dict[str, str]):
+    """Statements as SQLite spells them, each worked out once."""
+
+    def __missing__(self, sql: str) -> str:
+        spelled = sql
+        for word, meaning in _WORDS:
+            spelled = spelled.replace(word, meaning)
+        return self.setdefault(sql, spelled)
 
 
 _EACH = " IN (SELECT value FROM json_each(?))"
+_WORDS = (
+    (" IN INTS", _EACH),
+    (" IN TEXTS", _EACH),
+    (" FOR UPDATE SKIP LOCKED", ""),
+    (" FOR UPDATE", ""),
+    (" FOR KEY SHARE", ""),
+)
 
 
 def _make(folder: str) -> None:

@@ -25,9 +25,11 @@ STATISTICS = (
     ("dependency", "dependency_by_dependent", "2000000 2000000 4 1"),
     ("hold", "hold", "1000 1000 2 1"),
     ("hold", "hold_by_until", "100 100 1"),
+    ("hold", "hold_without_end", "100 100 1"),
     ("instance", "instance", "10000 10000 1"),
     ("instance", "instance_live", "100 100 1"),
     ("reply", "reply", "100000 100000 1"),
+    ("fleet", "fleet", "10 1"),
 )
 
 
