@@ -56,7 +56,7 @@ class Instance:
         """Claim as `claim` does; the answer also says why there was no work, and when to ask again."""
         deadline = time.monotonic() + wait_s
         while True:
-            mark = self._store.engine.mark() if wait_s > 0 else 0
+            mark = self._store.engine.mark(self._store.project_id) if wait_s > 0 else 0
             outcome = self._ask(count=count, strategy=strategy, key=key)
             left_s = deadline - time.monotonic()
             no_work = outcome.no_work
@@ -147,7 +147,7 @@ class Instance:
         """Sleep until somebody may have brought work since the mark, something is due, or the time is up."""
         engine = self._store.engine
         due_s = (outcome.ask_again_at - engine.clock.now()) / 1e6 if outcome.ask_again_at else ASK_ANYWAY_S
-        engine.wait(mark, max(min(left_s, due_s, ASK_ANYWAY_S), SOONEST_S))
+        engine.wait(self._store.project_id, mark, max(min(left_s, due_s, ASK_ANYWAY_S), SOONEST_S))
 
     def _told(self, outcome: Outcome) -> Allocation:
         no_work = outcome.no_work

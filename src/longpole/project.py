@@ -57,14 +57,14 @@ class Explanation(Value):
 def open(  # noqa: A001 - `longpole.open` is the documented name
     url: str | None = None, *, project: str | None = None, clock: Clock | None = None, create: bool = True
 ) -> Project:
-    """Open a project by the URL of its database: a path, sqlite:///PATH, or ":memory:" for a test.
+    """Open a project by the URL of its database: a path, sqlite:///PATH, postgresql://…, or ":memory:" for a test.
 
     Without a URL it is LONGPOLE_DB, or the `.longpole/longpole.db` of the folder or of one above it. A database that
     is not there is made, unless `create` is off. The project's name defaults to LONGPOLE_PROJECT, then "default".
     Raises StorageUnavailableError, SchemaVersionError, InvalidInputError.
     """
     name = project or os.environ.get("LONGPOLE_PROJECT") or DEFAULT_PROJECT
-    return Project(open_store(url or database(), name, clock or Clock(), create=create))
+    return Project(open_store(url or database(), name, clock, create=create))
 
 
 def restore(file: str, url: str | None = None, *, clock: Clock | None = None) -> str | None:

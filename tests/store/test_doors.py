@@ -148,7 +148,7 @@ def test_threads_share_a_project(project):
 def test_a_forked_child_leaves_the_parents_connections_be_and_uses_its_own(file_url):
     with longpole.open(file_url) as project:
         project.add("Of the parent", id="parent")
-        project._store.engine.mark()
+        project._store.engine.mark(0)
         both = [*engine_of(project)._idle, engine_of(project)._watcher]
         theirs = [weakref.ref(one.database) for one in both if one]
         del both
@@ -157,7 +157,7 @@ def test_a_forked_child_leaves_the_parents_connections_be_and_uses_its_own(file_
             status = 1
             try:
                 project.add("Of the child", id="child")
-                project._store.engine.mark()
+                project._store.engine.mark(0)
                 mine = [one.database for one in engine_of(project)._idle]
                 alive = [one() for one in theirs]
                 apart = not set(map(id, mine)) & set(map(id, alive))

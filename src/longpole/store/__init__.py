@@ -70,14 +70,15 @@ class Store:
         self.engine.close()
 
 
-def open_store(url: str, project: str, clock: Clock, *, create: bool = True) -> Store:
-    """Open a project by the URL of its database: a path, sqlite:///path or ":memory:".
+def open_store(url: str, project: str, clock: Clock | None, *, create: bool = True) -> Store:
+    """Open a project by the URL of its database: a path, sqlite:///path, ":memory:" or postgresql://….
 
+    `clock` None is the machine's own for SQLite and the server's for PostgreSQL.
     Raises StorageUnavailableError where there is no database and `create` is off, or it cannot be used,
     SchemaVersionError if a newer longpole wrote it, and InvalidInputError for a URL of another kind or, with
     `create` off, for a project that is not there.
     """
-    engine = _engine(url, clock, create=create)
+    engine = open_engine(url, clock, create=create)
     try:
         migrate.prepare(engine)
         return Store(engine, project, create=create)
@@ -86,10 +87,24 @@ def open_store(url: str, project: str, clock: Clock, *, create: bool = True) -> 
         raise
 
 
-def _engine(url: str, clock: Clock, *, create: bool) -> Engine:
+def open_engine(url: str, clock: Clock | None, *, create: bool) -> Engine:
+    """Open a database, as `open_store` does, whatever schema it has."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "sqlite":
+        from longpole.clock import Clock
         from longpole.store.sqlite import open_sqlite
 
-        return open_sqlite(rest.removeprefix("/") if separator else url, clock, create=create)
-    raise InvalidInputError(f"cannot open {scheme}://…: give a path, sqlite:///PATH or :memory:")
+        return open_sqlite(rest.removeprefix("/") if separator else url, clock or Clock(), create=create)
+    if scheme in ("postgresql", "postgres"):
+        return _postgres(url, clock)
+    raise InvalidInputError(f"cannot open {scheme}://…: give a path, sqlite:///PATH, :memory: or postgresql://…")
+
+
+def _postgres(url: str, clock: Clock | None) -> Engine:
+    try:
+        from longpole.store.postgres import open_postgres
+    except ImportError as error:
+        raise InvalidInputError(
+            f"PostgreSQL needs psycopg and its pool ({error}); pip install 'longpole[postgres]'"
+        ) from error
+    return open_postgres(url, clock)

@@ -113,10 +113,10 @@ if TYPE_CHECKING:
         def fresh_key(self) -> str | None:
             """Give an idempotency key for an act that might have to be asked for again; None where none has to."""
 
-        def mark(self) -> int:
+        def mark(self, project_id: int) -> int:
             """Give a mark of now, from which on `wait` hears of changes."""
 
-        def wait(self, mark: int, at_most_s: float) -> None:
+        def wait(self, project_id: int, mark: int, at_most_s: float) -> None:
             """Sleep until somebody may have brought work since the mark was given, or for so long.
 
             It may end early. On PostgreSQL a lost wake-up costs a few seconds: it asks anyway from time to time.

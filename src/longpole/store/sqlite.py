@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 SCHEMA_WORDS = {
     "identity": "INTEGER PRIMARY KEY",
+    "sorted": "TEXT",
     "journal_key": "seq INTEGER PRIMARY KEY",
+    "journal_index": "",
     "clustered": "WITHOUT ROWID",
+    "clustered_hot": "WITHOUT ROWID",
+    "clustered_beaten": "WITHOUT ROWID",
 }
 # 10,000 pages: a checkpoint writes a page once however often it changed since the last one, so rare ones are cheaper
 # (a cycle took 10 % less than with 4,000; a log of 40 MB is read in 50 ms after a crash).
@@ -47,7 +51,6 @@ FIRST_SAFE = (3, 51, 3)
 SQLITE_VERSION = tuple(map(int, apsw.sqlite_lib_version().split(".")))
 MAX_CURSOR = 18  # digits: below 2**63
 POLL_S = 0.05  # how often a wait looks whether anybody has committed something
-JUMP_S = 5.0  # a clock that stood still or stepped by more than this gets every instance a lease of grace
 
 
 class SqliteEngine:
@@ -89,13 +92,13 @@ class SqliteEngine:
     def fresh_key(self) -> None:
         """Give no key: an answer cannot be lost on the way."""
 
-    def wait(self, mark: int, at_most_s: float) -> None:
+    def wait(self, project_id: int, mark: int, at_most_s: float) -> None:
         """Sleep until anybody has committed something since the mark was given, or for so long."""
         end = time.monotonic() + at_most_s
-        while self.mark() == mark and (left_s := end - time.monotonic()) > 0:
+        while self.mark(project_id) == mark and (left_s := end - time.monotonic()) > 0:
             time.sleep(min(POLL_S, left_s))
 
-    def mark(self) -> int:
+    def mark(self, project_id: int = 0) -> int:  # noqa: ARG002 - one number for the whole file
         """Give a number that changes when anybody has committed a change, in this process or in another.
 
         SQLite's data version leaves out what its own connection commits, hence a connection that does nothing else.
@@ -364,16 +367,8 @@ class SqliteTransaction:
         return cursor if seq is None else str(seq)
 
     def clock_jumped(self, mark: str) -> tuple[str, bool]:
-        """Compare the wall clock with the seconds since boot, which stand still while the machine sleeps.
-
-        The mark is "wall minus monotonic, monotonic", in seconds. After a restart of the machine the monotonic
-        clock is behind the mark; no process lived through that, so it is no jump.
-        """
-        monotonic = self._clock.monotonic()
-        offset = self.now / 1e6 - monotonic
-        then, _, passed = mark.partition(" ")
-        jumped = bool(mark) and monotonic >= float(passed) - 1 and abs(offset - float(then)) > JUMP_S
-        return f"{offset:.3f} {monotonic:.3f}", jumped
+        """Compare the wall clock with the seconds since boot, which stand still while the machine sleeps."""
+        return self._clock.jumped(self.now, mark)
 
 
 def _refuse_foreign(database: apsw.Connection) -> None:

@@ -1,9 +1,9 @@
--- The first schema, for both engines. A word in braces stands for what an engine's dialect file puts there.
+-- The first schema, for both engines. A word in braces stands for what the engine's own file of words puts there.
 -- Every key leads with the project, so that a project can live on any server. Times are microseconds since 1970 UTC.
 
 CREATE TABLE project (
     project_id {identity},
-    name TEXT NOT NULL UNIQUE,
+    name {sorted} NOT NULL UNIQUE,
     settings TEXT NOT NULL DEFAULT '{{}}',
     graph_version BIGINT NOT NULL DEFAULT 0,
     descendants_version BIGINT NOT NULL DEFAULT 0, -- the graph_version that total_descendants was counted for
@@ -28,7 +28,7 @@ CREATE TABLE todo (
     total_descendants INTEGER NOT NULL,
     immediate_dependents INTEGER NOT NULL,
     rank BIGINT NOT NULL,
-    branch TEXT,
+    branch {sorted},
     token BIGINT NOT NULL DEFAULT 0,
     holder BIGINT,
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -36,7 +36,7 @@ CREATE TABLE todo (
     claimed_at BIGINT,
     finished_at BIGINT,
     PRIMARY KEY (project_id, number)
-) {clustered};
+) {clustered_hot};
 
 -- One index for each Order of selection.py, over ready todos alone: a claim is its first entry.
 CREATE INDEX todo_by_critical_path ON todo
@@ -49,7 +49,7 @@ CREATE INDEX todo_failed ON todo (project_id, number) WHERE status = 'failed';
 CREATE TABLE todo_detail (
     project_id BIGINT NOT NULL,
     number BIGINT NOT NULL,
-    id TEXT NOT NULL,
+    id {sorted} NOT NULL,
     title TEXT NOT NULL,
     description TEXT NOT NULL,
     touches TEXT NOT NULL DEFAULT '[]',
@@ -74,7 +74,7 @@ CREATE INDEX dependency_by_dependent ON dependency (project_id, dependent, prede
 CREATE TABLE hold (
     project_id BIGINT NOT NULL,
     number BIGINT NOT NULL,
-    kind TEXT NOT NULL,
+    kind {sorted} NOT NULL,
     reason TEXT NOT NULL,
     until_at BIGINT,
     PRIMARY KEY (project_id, number, kind)
@@ -85,7 +85,7 @@ CREATE INDEX hold_by_until ON hold (project_id, until_at) WHERE until_at IS NOT 
 CREATE TABLE instance (
     project_id BIGINT NOT NULL,
     number BIGINT NOT NULL,
-    name TEXT NOT NULL,
+    name {sorted} NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('live', 'left', 'lost')),
     registered_at BIGINT NOT NULL,
     heartbeat_at BIGINT NOT NULL,
@@ -93,7 +93,7 @@ CREATE TABLE instance (
     host TEXT,
     process_id BIGINT,
     PRIMARY KEY (project_id, number)
-) {clustered};
+) {clustered_beaten};
 CREATE UNIQUE INDEX instance_live ON instance (project_id, name) WHERE state = 'live';
 
 -- Append-only. No index by todo: it would cost each claim and completion a random page (docs/decisions/0006).
@@ -108,11 +108,12 @@ CREATE TABLE journal (
     why TEXT,
     data TEXT
 );
+{journal_index}
 
 -- What an act with an idempotency key answered, so that a retry after a lost reply gets the same.
 CREATE TABLE reply (
     project_id BIGINT NOT NULL,
-    key TEXT NOT NULL,
+    key {sorted} NOT NULL,
     at BIGINT NOT NULL,
     act TEXT NOT NULL,
     answer TEXT NOT NULL,
@@ -122,7 +123,7 @@ CREATE TABLE reply (
 -- The records of an imported file as they were, those that are no todo included, so that an export gives them back.
 CREATE TABLE source_record (
     project_id BIGINT NOT NULL,
-    format TEXT NOT NULL,
+    format {sorted} NOT NULL,
     position BIGINT NOT NULL,
     id TEXT,
     is_todo INTEGER NOT NULL,

@@ -6,7 +6,7 @@ CREATE TABLE fleet (
     sweep_due_at BIGINT NOT NULL DEFAULT 0, -- nothing can be due before
     clock_mark TEXT NOT NULL DEFAULT '',
     pruned_at BIGINT NOT NULL DEFAULT 0 -- when old replies were last forgotten
-) {clustered};
+) {clustered_beaten};
 INSERT INTO fleet (project_id, next_instance, sweep_due_at, clock_mark, pruned_at)
     SELECT project_id, next_instance, sweep_due_at, clock_mark, pruned_at FROM project;
 ALTER TABLE project DROP COLUMN next_instance;

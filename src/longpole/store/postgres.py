@@ -1,0 +1,294 @@
+"""PostgreSQL, through psycopg 3 and its pool: connections, the two doors, and what differs from SQLite.
+
+No session state, ever: PgBouncer may hand the next transaction to another session. What a transaction needs is set
+in it, locks end with it, and nothing is prepared where a pooler stands in between.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+from psycopg_pool import PoolTimeout
+
+from longpole.clock import JUMP_S, ServerClock
+from longpole.errors import InvalidInputError, StorageUnavailableError
+from longpole.store import postgres_connection
+from longpole.store.postgres_bell import Bell
+from longpole.store.postgres_errors import UndoneError, is_lost, reason, translated
+from longpole.store.postgres_transaction import PostgresTransaction, Spelling
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from psycopg import Connection
+
+    from longpole.clock import Clock
+    from longpole.store.dialect import T
+
+PATIENCE_S = 40.0  # a failover takes 20 to 25 s (Patroni's ttl and a bit): until then an act is tried again
+FIRST_PATIENCE_S = 3.0  # at the first transaction of all: a wrong URL is to be told soon
+TAKE_S = 5.0
+PAUSE_S = 0.05  # before an act is run anew; doubled each time, up to a second, and spread
+LOCK_TIMEOUT = "30s"
+IDLE_TIMEOUT = "60s"
+OLDEST = 150000
+# One round trip opens a transaction, bounds it and tells the time. JIT would compile a large statement for 0.2 s.
+TIME = "(EXTRACT(EPOCH FROM transaction_timestamp()) * 1000000)::BIGINT"
+BOUNDS = f"""
+    SELECT {TIME}, set_config('jit', 'off', TRUE), set_config('lock_timeout', '{LOCK_TIMEOUT}', TRUE),
+        set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', TRUE)"""
+BEGIN_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {BOUNDS}"
+# Under READ COMMITTED each statement sees what has been committed when it begins.
+BEGIN_WRITE = {
+    "full": f"BEGIN; {BOUNDS}",
+    "normal": f"BEGIN; {BOUNDS}, set_config('synchronous_commit', 'off', TRUE)",
+}
+
+
+class PostgresEngine:
+    """One PostgreSQL database, in one process. Safe to use from several threads."""
+
+    def __init__(self, url: str, clock: Clock | None) -> None:
+        self.url, self.where = url, postgres_connection.shown(url)
+        self.server_clock = None if clock else ServerClock()
+        self.clock = clock or self.server_clock or ServerClock()
+        self.spelling = Spelling()
+        self._durability = "full"
+        self._closed = False
+        self._away_s = 0.0  # the longest that the server could not be reached since a sweep last asked
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start with no connection of one's own; a forked child does so as well, and leaves the parent's be."""
+        self._process_id = os.getpid()
+        self._pool = postgres_connection.pool(self.url)
+        self._patience_s = FIRST_PATIENCE_S
+        self.bell = Bell(self.url, self._pool)
+
+    def read(self, project_id: int) -> _Door:
+        """Open a transaction that only reads, on one consistent state."""
+        return _Door(self, project_id, BEGIN_READ)
+
+    def write(self, project_id: int) -> _Door:
+        """Open a transaction that may write."""
+        return _Door(self, project_id, BEGIN_WRITE[self._durability])
+
+    def set_durability(self, durability: str) -> None:
+        """Choose the server's own synchronous_commit (full) or none (normal) for transactions from now on."""
+        self._durability = durability
+
+    def patiently(self, transact: Callable[[], T]) -> T:
+        """Run a transaction, and again while the server is away or others are in the way, for PATIENCE_S at most."""
+        began, pause_s = time.monotonic(), PAUSE_S
+        while True:
+            try:
+                answer = transact()
+            except UndoneError:
+                if time.monotonic() - began > self._patience_s or self._closed:
+                    raise
+                time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - it spreads the load
+                pause_s = min(pause_s * 2, 1.0)
+            else:
+                self._patience_s = PATIENCE_S
+                if pause_s > PAUSE_S:
+                    self._away_s = max(self._away_s, time.monotonic() - began)
+                return answer
+
+    def was_away(self) -> bool:
+        """Tell whether the server could not be reached for so long that others could not beat; asked once."""
+        away_s, self._away_s = self._away_s, 0.0
+        return away_s > JUMP_S
+
+    def step(self, project_id: int, parameters: Sequence[object]) -> str | None:
+        """Complete and claim in one round trip, where the case is plain."""
+        raise NotImplementedError
+
+    def fresh_key(self) -> str:
+        """Give a key for an act whose answer may be lost on the way. Keys of one time lie together in the index."""
+        return f"{time.time_ns() // 1000:x}-{os.urandom(6).hex()}"
+
+    def mark(self, project_id: int) -> int:
+        """Give the number of wake-ups that this process has heard for a project."""
+        return self.bell.heard(project_id)
+
+    def wait(self, project_id: int, mark: int, at_most_s: float) -> None:
+        """Sleep until a wake-up comes, or for so long, or until it is time to ask all the same."""
+        self.bell.wait(project_id, mark, at_most_s)
+
+    def back_up(self, path: str) -> None:
+        """Refuse: a backup of a server is the server's own."""
+        raise InvalidInputError(
+            f"a PostgreSQL database is backed up by pg_dump; `longpole db copy {self.where} {path}` copies a project"
+        )
+
+    def replace_with(self, path: str) -> None:
+        """Refuse: others share the server."""
+        raise InvalidInputError(f"`longpole db copy {path} {self.where}` brings a project into PostgreSQL")
+
+    def problems(self) -> list[str]:
+        """Give the checksum failures that the server has counted."""
+        with self.read(0) as tx:
+            row = tx.one("SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()")
+        failures = row[0] if row else None
+        return [f"PostgreSQL has found {failures} damaged pages; restore a backup"] if failures else []
+
+    def close(self) -> None:
+        """Send what wake-up is still to be sent, and close the connections."""
+        if self._process_id == os.getpid() and not self._closed:
+            self.bell.close()
+            self._pool.close()
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take(self) -> Connection:
+        """Give a connection of the pool. Raises UndoneError if there is none to be had."""
+        if self._closed:
+            raise StorageUnavailableError(f"{self.where} was closed; open it again")
+        if self._process_id != os.getpid():
+            self._begin()
+        try:
+            self._pool.open()
+            connection: Connection = self._pool.getconn(timeout=min(TAKE_S, self._patience_s))
+        except PoolTimeout as error:
+            raise UndoneError(self._why_not(error)) from error
+        return connection
+
+    def give(self, connection: Connection, *, lost: bool = False) -> None:
+        """Take a connection back. Where one was lost, the others that lie idle are looked at as well."""
+        if lost:
+            connection.close()
+        self._pool.putconn(connection)
+        if lost and not self._closed:
+            self._pool.check()
+
+    def has_committed(self, xid: str) -> bool:
+        """Tell what became of a transaction whose COMMIT was not answered.
+
+        Raises StorageUnavailableError if the server does not come back in time.
+        """
+
+        def asked() -> bool:
+            with self.read(0) as tx:
+                row = tx.one("SELECT pg_xact_status(?::TEXT::XID8)", (xid,))
+            if row and row[0] == "in progress":
+                raise UndoneError(f"{self.where} is still committing; look before you repeat it")
+            return row is not None and row[0] == "committed"
+
+        try:
+            return self.patiently(asked)
+        except UndoneError as error:
+            raise StorageUnavailableError(
+                f"{self.where} went away as it was committing, and what came of it is not known ({error});"
+                " look before you repeat it"
+            ) from error
+
+    def _why_not(self, error: PoolTimeout) -> str:
+        """Ask once without the pool, which keeps to itself why it cannot connect."""
+        try:
+            postgres_connection.connect(self.url).close()
+        except psycopg.Error as cause:
+            return f"{self.where} cannot be reached: {reason(cause)}; check the URL, and that the server runs"
+        most = postgres_connection.MOST_CONNECTIONS
+        return f"all {most} connections to {self.where} are in use ({reason(error)}); try again"
+
+
+class _Door:
+    """See dialect.Door."""
+
+    def __init__(self, engine: PostgresEngine, project_id: int, begin: str) -> None:
+        self._engine, self._project_id, self._begin = engine, project_id, begin
+        self._connection: Connection | None = None
+        self._transaction: PostgresTransaction | None = None
+
+    def __enter__(self) -> PostgresTransaction:
+        connection = self._connection = self._engine.take()
+        try:
+            cursor = connection.execute(self._begin)
+            cursor.nextset()
+            row = cursor.fetchone()
+            self._refuse_old(connection)
+            self._transaction = PostgresTransaction(connection, self._project_id, self._engine, row[0] if row else 0)
+        except BaseException as error:  # an interrupt as well: the connection must not stay in a transaction
+            self._leave(connection, error)
+            raise
+        return self._transaction
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        connection, transaction = self._connection, self._transaction
+        assert connection is not None
+        assert transaction is not None
+        if error is None:
+            self._commit(connection, transaction)
+        else:
+            self._leave(connection, error)
+        if transaction.news:
+            self._engine.bell.ring(self._project_id)
+
+    def _commit(self, connection: Connection, transaction: PostgresTransaction) -> None:
+        xid = None
+        try:
+            xid = self._xid(connection)
+            connection.execute("COMMIT")
+        except psycopg.Error as error:
+            if xid and is_lost(error, connection):
+                self._engine.give(connection, lost=True)
+                if not self._engine.has_committed(xid):
+                    raise UndoneError(f"{self._engine.where} went away before it could commit; try again") from error
+            else:
+                transaction.news = False
+                self._leave(connection, error)
+        except BaseException as error:
+            self._leave(connection, error)
+            raise
+        else:
+            self._engine.give(connection)
+
+    def _refuse_old(self, connection: Connection) -> None:
+        version = connection.info.server_version
+        if version < OLDEST:
+            raise StorageUnavailableError(
+                f"{self._engine.where} is PostgreSQL {version // 10000}; longpole needs 15 or newer"
+            )
+
+    def _xid(self, connection: Connection) -> str | None:
+        """Give the transaction's number, by which it can be asked after; None if it has written nothing."""
+        if self._begin == BEGIN_READ:
+            return None
+        row = connection.execute("SELECT pg_current_xact_id_if_assigned()::TEXT").fetchone()
+        return row[0] if row else None
+
+    def _leave(self, connection: Connection, error: BaseException) -> None:
+        """Undo what was done, give the connection back and raise what a database error means; others stay theirs."""
+        known = translated(error, connection, self._engine.where) if isinstance(error, psycopg.Error) else None
+        try:
+            if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                connection.execute("ROLLBACK")
+        except psycopg.Error:
+            connection.close()
+        usable = connection.info.transaction_status == TransactionStatus.IDLE
+        self._engine.give(connection, lost=not usable or type(known) is UndoneError)
+        if known:
+            raise known from error
+
+
+def open_postgres(url: str, clock: Clock | None) -> PostgresEngine:
+    """Open a database by its URL; no connection is made yet. Raises InvalidInputError for a URL that cannot be read."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error as error:
+        raise InvalidInputError(
+            f"cannot read the database's URL: {reason(error)}; it is postgresql://USER@HOST:PORT/DATABASE"
+        ) from error
+    return PostgresEngine(url, clock)
