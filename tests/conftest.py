@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 import longpole
 from longpole.clock import Clock
+from tests import postgres
 
 START_US = 1_800_000_000_000_000
 
@@ -67,10 +69,35 @@ def file_url(prepared, tmp_path):
     return str(shutil.copyfile(prepared, tmp_path / "copied.db"))
 
 
-@pytest.fixture(params=["sqlite-file", "memory"])
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The URL of a PostgreSQL server for all tests; without one they fail."""
+    if own := os.environ.get(postgres.OWN):
+        yield own
+        return
+    with postgres.server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """The URL of an empty schema on PostgreSQL."""
+    with postgres.schema(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite-file", "postgresql"])
+def shared_url(request):
+    """The URL of a database that several connections or processes share, once for each engine."""
+    return request.getfixturevalue("file_url" if request.param == "sqlite-file" else "postgres_url")
+
+
+@pytest.fixture(params=["sqlite-file", "memory", "postgresql"])
 def url(request):
     """The URL of a database with an empty project, once for each engine."""
-    return ":memory:" if request.param == "memory" else request.getfixturevalue("file_url")
+    if request.param == "memory":
+        return ":memory:"
+    return request.getfixturevalue("file_url" if request.param == "sqlite-file" else "postgres_url")
 
 
 @pytest.fixture

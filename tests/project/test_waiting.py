@@ -136,15 +136,15 @@ def test_the_wait_ends_with_its_reason_when_its_time_is_up(project):
 
 def test_every_commit_shows_in_the_mark_and_a_mere_look_does_not(project):
     engine = project._store.engine
-    seen = [engine.mark()]
+    seen = [engine.mark(project._store.project_id)]
 
     for act in (lambda: project.add("A", id="a"), lambda: project.edit("a", title="B"), lambda: project.cancel("a")):
         act()
-        seen.append(engine.mark())
+        seen.append(engine.mark(project._store.project_id))
     project.todos()
 
     assert len(set(seen)) == len(seen)
-    assert engine.mark() == seen[-1]
+    assert engine.mark(project._store.project_id) == seen[-1]
 
 
 def test_a_commit_between_the_question_and_the_wait_is_not_missed(project, monkeypatch):
