@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 
-from longpole.coordination import optimistic
-from longpole.coordination.optimistic import Finish
+from longpole import coordination
+from longpole.coordination import Asker, optimistic
 from longpole.errors import InvalidInputError
 from longpole.instances import registration
 from longpole.limits import checked_text
 from longpole.model import Allocation, ClaimedTodo, Reason, Status
 from longpole.store import todos
-from longpole.strategies import Strategies
+from longpole.store.steps import Finish
 from longpole.transitions import Act
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Self
 
     from longpole.coordination.optimistic import Outcome
@@ -37,8 +37,7 @@ class Instance:
 
     def __init__(self, store: Store, lease: Lease, *, heartbeat: Heartbeat | None = None) -> None:
         self._store, self._heartbeat = store, heartbeat
-        self._strategies = Strategies()
-        self.name, self.number = lease.name, lease.number
+        self._asker, self.name, self.number = Asker(lease), lease.name, lease.number
 
     def claim(
         self, *, count: int = 1, wait_s: float = 0.0, strategy: str | None = None, key: str | None = None
@@ -75,7 +74,7 @@ class Instance:
 
     def complete(self, todo_id: str, token: int, *, result: str | None = None, key: str | None = None) -> None:
         """Complete a claim. Raises ClaimLostError or InstanceLostError if it is no longer this instance's."""
-        optimistic.complete(self._store, self.number, _finish(todo_id, token, result), key=key)
+        optimistic.complete(self._store, self.number, [_finish(todo_id, token, result)], key=key)
 
     def complete_and_allocate(
         self,
@@ -88,8 +87,29 @@ class Instance:
         key: str | None = None,
     ) -> Allocation:
         """Complete a claim and claim the next todos in one transaction. Raises as `complete` does."""
-        finish = _finish(todo_id, token, result)
-        return self._told(self._ask(count=count, strategy=strategy, key=key, finish=finish))
+        finishes = [_finish(todo_id, token, result)]
+        return self._told(self._ask(count=count, strategy=strategy, key=key, finishes=finishes))
+
+    def complete_many(
+        self,
+        claims: Iterable[Claim | tuple[Claim, str]],
+        *,
+        count: int = 0,
+        strategy: str | None = None,
+        key: str | None = None,
+    ) -> list[Claim]:
+        """Complete several claims and claim up to `count` todos, in one transaction: all of it or nothing.
+
+        A claim with what came of it is a pair. Gives the new claims. Raises as `complete` does.
+        """
+        pairs = [one if isinstance(one, tuple) else (one, None) for one in claims]
+        finishes = [_finish(claim.id, claim.token, result) for claim, result in pairs]
+        if len(finishes) > MAX_COUNT:
+            raise InvalidInputError(f"at most {MAX_COUNT} claims are completed at once, not {len(finishes)}")
+        if count:
+            return self._claims(self._told(self._ask(count=count, strategy=strategy, key=key, finishes=finishes)))
+        optimistic.complete(self._store, self.number, finishes, key=key)
+        return []
 
     def fail(self, todo_id: str, token: int, reason: str, *, key: str | None = None) -> Status:
         """Give a todo up for a reason: it rests and is tried again, or fails for good. Raises as `complete` does."""
@@ -133,11 +153,11 @@ class Instance:
     def __repr__(self) -> str:
         return f"<longpole.Instance {self.name}>"
 
-    def _ask(self, *, count: int, strategy: str | None, key: str | None, finish: Finish | None = None) -> Outcome:
+    def _ask(self, *, count: int, strategy: str | None, key: str | None, finishes: Sequence[Finish] = ()) -> Outcome:
         if type(count) is not int or not 1 <= count <= MAX_COUNT:
             raise InvalidInputError(f"count is 1 to {MAX_COUNT}, not {count!r}")
-        return optimistic.allocate(
-            self._store, self.number, self._strategies, strategy=strategy, count=count, key=key, finish=finish
+        return coordination.allocate(
+            self._store, self._asker, strategy=strategy, count=count, key=key, finishes=finishes
         )
 
     def _hand_back(self, finish: Finish, act: Act, key: str | None) -> Status:
@@ -162,7 +182,7 @@ class Instance:
     def _claimed(self, outcome: Outcome) -> Iterator[ClaimedTodo]:
         """Read what was claimed after the commit: the write lock is for the claim alone."""
         numbers = [taken.number for taken in outcome.taken]
-        found = self._store.look(lambda tx: [todos.by_number(tx, number) for number in numbers])
+        found = outcome.todos or self._store.look(lambda tx: tuple(todos.by_number(tx, number) for number in numbers))
         for taken, todo in zip(outcome.taken, found, strict=True):
             yield ClaimedTodo(
                 todo=todo,

@@ -9,19 +9,21 @@ from __future__ import annotations
 from longpole.errors import AlreadyClaimedError, ClaimLostError, InstanceLostError, NotReadyError
 from longpole.instances import failure
 from longpole.model import Reason, Status
-from longpole.store import claims, instances, projects, readiness, replies, todos
+from longpole.store import claims, instances, projects, readiness, replies, steps, todos
 from longpole.store.claims import Held, Taken
 from longpole.store.readiness import NoWork
+from longpole.store.steps import Finish, Step
 from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from longpole.model import Todo
     from longpole.selection import Selection
     from longpole.store import Store
-    from longpole.store.dialect import Transaction
+    from longpole.store.dialect import T, Transaction
     from longpole.store.instances import Lease
     from longpole.store.projects import ProjectRow
     from longpole.strategies import Strategies, Strategy
@@ -38,54 +40,54 @@ TAKEN_BACK = NoWork(
 )
 
 
-class Finish(Value):
-    """The claim that an instance completes, and what came of it."""
-
-    todo_id: str
-    token: int
-    result: str | None = None
-
-
 class Request(Value):
     """What an instance asks for at once. `act` names it for the idempotency key."""
 
     act: str
     key: str | None
-    finish: Finish | None
-    count: int
+    finishes: tuple[Finish, ...]
+    count: int = 0
+    strategy: str | None = None  # None: the project's
 
 
 class Outcome(Value):
-    """What a request for work came to. `ask_again_at`: when something is due that may bring work."""
+    """What a request for work came to. `ask_again_at`: when something is due that may bring work.
+
+    `todos`: what was taken, where the act has read it already; empty otherwise.
+    """
 
     taken: tuple[Taken, ...] = ()
     no_work: NoWork | None = None
     ask_again_at: int = 0
     lease_expires_at: int = 0
+    todos: tuple[Todo, ...] = ()
 
 
 def allocate(
     store: Store,
-    number: int,
+    lease: Lease,
     known: Strategies,
     *,
     strategy: str | None = None,
     count: int = 1,
-    finish: Finish | None = None,
+    finishes: Sequence[Finish] = (),
     key: str | None = None,
 ) -> Outcome:
-    """Complete a claim if one is given, and claim up to `count` todos, in one transaction.
+    """Complete the claims that are given, if any, and claim up to `count` todos, in one transaction.
 
     `strategy` None is the project's. Raises InstanceLostError if the instance is not live, ClaimLostError if the
     claim to complete is lost, InvalidInputError for an unknown strategy; nothing is changed then.
     """
-    act = f"allocate {number} {_claim_of(finish) if finish else ''}"
-    request = Request(act=act, key=key, finish=finish, count=count)
+    number = lease.number
+    act = f"allocate {number} {_claims_of(finishes)}"
+    request = Request(act=act, key=_key(store, key), finishes=tuple(finishes), count=count, strategy=strategy)
+    if store.engine.steps and (outcome := _at_once(store, lease, request, known)):
+        return outcome
     unknown = ""
 
     def upon(tx: Transaction) -> Outcome | None:
         nonlocal unknown
-        if again := _again(tx, request.key, act, number, completed=finish is not None):
+        if again := _again(tx, request.key, act, number, completed=bool(finishes)):
             return again
         lease, state = _present(tx, store, number)
         unknown = strategy or state.settings.strategy
@@ -93,19 +95,59 @@ def allocate(
         return choose and _allocate(tx, request, lease, state, choose=choose)
 
     while True:
-        if outcome := store.act(upon):
+        if outcome := _keyed(store, request.key, upon):
             return outcome
         # Somebody else's module: not to be loaded while everybody waits for the write lock.
         known.load(unknown, asked_for=strategy is not None)
 
 
+def _at_once(store: Store, lease: Lease, request: Request, known: Strategies) -> Outcome | None:
+    """Do the whole act in one round trip; None, and nothing is changed, if it has to go the long way."""
+    _, settings = store.settings_seen()
+    choose = known.get(request.strategy or settings.strategy)
+    selections = choose(lease.name) if choose else ()
+    if len(selections) != 1 or settings.max_hold_s:
+        return None
+    stepped = steps.take(store, _step(lease.number, request, selections[0]))
+    if stepped is None:
+        return None
+    return Outcome(taken=stepped.taken, todos=stepped.todos, lease_expires_at=stepped.lease_expires_at)
+
+
+def _key(store: Store, key: str | None) -> str | None:
+    """Give the caller's key, or one for an act whose answer might be lost on the way."""
+    replies.check(key)
+    return store.engine.fresh_key() if key is None else key
+
+
+def _keyed(store: Store, key: str | None, upon: Callable[[Transaction], T]) -> T:
+    """Act; if a claim was lost to the same act, asked for at the same time, its key has the answer by now."""
+    try:
+        return store.act(upon)
+    except ClaimLostError:
+        if key is None:
+            raise
+        return store.act(upon)
+
+
+def _step(number: int, request: Request, selection: Selection | None) -> Step:
+    return Step(
+        instance=number,
+        finishes=request.finishes,
+        selection=selection,
+        count=request.count,
+        key=request.key,
+        act=request.act,
+    )
+
+
 def _allocate(tx: Transaction, request: Request, lease: Lease, state: ProjectRow, *, choose: Strategy) -> Outcome:
-    if request.finish:
-        _complete(tx, lease.number, request.finish)
+    if request.finishes:
+        _complete(tx, lease.number, request.finishes)
     if failure.is_due(tx, state, lease):
         failure.sweep(tx, state)
     outcome = _take(tx, choose, lease, state, count=request.count)
-    if outcome.taken or request.finish:
+    if outcome.taken or request.finishes:
         replies.keep(tx, request.key, request.act, _answer(outcome))
     return outcome
 
@@ -136,17 +178,19 @@ def claim_todo(store: Store, number: int, todo_id: str, *, key: str | None = Non
     return store.act(upon)
 
 
-def complete(store: Store, number: int, finish: Finish, *, key: str | None = None) -> None:
-    """Complete a claim. Raises ClaimLostError or InstanceLostError, changing nothing."""
-    act = f"complete {number} {_claim_of(finish)}"
+def complete(store: Store, number: int, finishes: Sequence[Finish], *, key: str | None = None) -> None:
+    """Complete claims, all or none. Raises ClaimLostError or InstanceLostError, changing nothing."""
+    act = f"complete {number} {_claims_of(finishes)}"
+    request = Request(act=act, key=_key(store, key), finishes=tuple(finishes))
 
     def upon(tx: Transaction) -> None:
-        if replies.find(tx, key, act) is None:
+        if replies.find(tx, request.key, act) is None:
             _present(tx, store, number)
-            _complete(tx, number, finish)
-            replies.keep(tx, key, act, {})
+            _complete(tx, number, finishes)
+            replies.keep(tx, request.key, act, {})
 
-    store.act(upon)
+    if not (store.engine.steps and steps.take(store, _step(number, request, None))):
+        _keyed(store, request.key, upon)
 
 
 def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str | None = None) -> Status:
@@ -168,7 +212,7 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
         replies.keep(tx, key, name, {"status": status})
         return status
 
-    return store.act(upon)
+    return _keyed(store, key, upon)
 
 
 def progress(store: Store, number: int, finish: Finish, percent: int) -> None:
@@ -195,8 +239,8 @@ def _present(tx: Transaction, store: Store, number: int) -> tuple[Lease, Project
 
 def _take(tx: Transaction, strategy: Strategy, lease: Lease, state: ProjectRow, *, count: int) -> Outcome:
     """Claim by the strategy's selections; what became ready while others were waited for counts as well."""
-    for _ in range(TRIES if tx.overlaps else 1):
-        taken = _taken(tx, strategy(lease.name), lease.number, count)
+    for empty in range(TRIES if tx.overlaps else 1):
+        taken = _taken(tx, strategy(lease.name), lease.number, count=count, empty=empty)
         if taken:
             _hold_limit(tx, state)
             return Outcome(taken=taken, lease_expires_at=lease.lease_expires_at)
@@ -205,10 +249,16 @@ def _take(tx: Transaction, strategy: Strategy, lease: Lease, state: ProjectRow, 
     return Outcome(no_work=HELD_BACK, ask_again_at=projects.sweep_due(tx))
 
 
-def _taken(tx: Transaction, selections: Iterable[Selection], holder: int, count: int) -> tuple[Taken, ...]:
+def _taken(
+    tx: Transaction, selections: Iterable[Selection], holder: int, *, count: int, empty: int
+) -> tuple[Taken, ...]:
     taken: list[Taken] = []
     for selection in selections:
-        while len(taken) < count and (one := claims.take(tx, selection, holder=holder, patient=not taken)):
+        while len(taken) < count:
+            met = None if taken else {"empty_selections": empty}
+            one = claims.take(tx, selection, holder=holder, patient=not taken, met=met)
+            if one is None:
+                break
             taken.append(one)
     return tuple(taken)
 
@@ -218,8 +268,12 @@ def _hold_limit(tx: Transaction, state: ProjectRow) -> None:
         projects.sweep_by(tx, tx.now + instances.microseconds(state.settings.max_hold_s))
 
 
+def _claims_of(finishes: Sequence[Finish]) -> str:
+    """Name claims in the name of an act: a key that was used for a former claim on a todo is not this act's."""
+    return ", ".join(map(_claim_of, finishes))
+
+
 def _claim_of(finish: Finish) -> str:
-    """Name the claim in the name of an act: a key that was used for a former claim on the todo is not this act's."""
     return f"{finish.todo_id} {finish.token}"
 
 
@@ -227,12 +281,15 @@ def _held(tx: Transaction, number: int, finish: Finish) -> Held:
     return Held(number=todos.number_of(tx, finish.todo_id), holder=number, token=finish.token)
 
 
-def _complete(tx: Transaction, number: int, finish: Finish) -> None:
-    held = _held(tx, number, finish)
-    if not claims.complete(tx, held):
-        raise _lost(tx, number, finish)
-    if finish.result is not None:
-        claims.set_result(tx, held.number, finish.result)
+def _complete(tx: Transaction, number: int, finishes: Sequence[Finish]) -> None:
+    held = [_held(tx, number, finish) for finish in finishes]
+    if len(held) > 1:
+        claims.lock_dependents(tx, [one.number for one in held])
+    for one, finish in zip(held, finishes, strict=True):
+        if not claims.complete(tx, one):
+            raise _lost(tx, number, finish)
+        if finish.result is not None:
+            claims.set_result(tx, one.number, finish.result)
 
 
 def _lost(tx: Transaction, number: int, finish: Finish) -> ClaimLostError:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from longpole.store.projects import ProjectRow
 
 LATEST_S = 3600.0
+# A sweep does not see what has not been committed yet, and whoever commits it meanwhile does not wait for the sweep to
+# tell it when the next one is due: that one comes soon, and sees it.
+UNSEEN_S = 5.0
 
 
 def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
@@ -50,7 +53,7 @@ def is_due(tx: Transaction, state: ProjectRow, lease: Lease) -> bool:
 
 
 def give_up(tx: Transaction, lease: Lease, settings: Settings) -> str:
-    """Return what a silent instance holds and retire it; it is told so when it comes back."""
+    """Return what a silent instance holds and retire it; it is told so when it comes back. Its row is locked."""
     silent_s = (tx.now - lease.heartbeat_at) / 1e6
     why = f"{lease.name} was silent for {silent_s:.0f} s"
     retire(tx, lease.number, Act.EXPIRE, why=why, settings=settings)
@@ -58,8 +61,7 @@ def give_up(tx: Transaction, lease: Lease, settings: Settings) -> str:
 
 
 def retire(tx: Transaction, number: int, act: Act, *, why: str, settings: Settings) -> None:
-    """End an instance, as lost (EXPIRE) or as left (RELEASE), together with all its claims."""
-    instances.lock(tx, number)
+    """End an instance, as lost (EXPIRE) or as left (RELEASE), together with all its claims; its row is locked."""
     for held in claims.held_by(tx, number):
         claims.give_back(tx, held, act, why=why, settings=settings)
     instances.end(tx, number, act, why)
@@ -73,7 +75,8 @@ def _end_long_claims(tx: Transaction, settings: Settings) -> None:
 
 
 def _next_due(tx: Transaction, settings: Settings) -> int:
-    due = [tx.now + instances.microseconds(LATEST_S), instances.next_expiry(tx), holds.next_due(tx)]
+    latest_s = UNSEEN_S if tx.overlaps else LATEST_S
+    due = [tx.now + instances.microseconds(latest_s), instances.next_expiry(tx), holds.next_due(tx)]
     oldest = claims.oldest(tx) if settings.max_hold_s else None
     if oldest is not None:
         due.append(oldest + instances.microseconds(settings.max_hold_s))

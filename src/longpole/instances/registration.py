@@ -83,6 +83,7 @@ def unregister(store: Store, number: int) -> None:
     """Let an instance leave; what it holds is released in the same transaction. An instance that is gone is left be."""
 
     def upon(tx: Transaction) -> None:
+        instances.lock(tx, number)  # before `live` shares the row: two who share it would wait for each other here
         if instances.live(tx, number):
             failure.retire(tx, number, Act.RELEASE, why="unregistered", settings=store.state(tx).settings)
 
@@ -96,15 +97,24 @@ def _start(tx: Transaction, name: str | None, state: ProjectRow, process_id: int
 
 def _free(tx: Transaction, name: str, state: ProjectRow) -> None:
     """Make sure that no live instance has this name; one whose lease or process has ended is given up at once."""
-    found = instances.named(tx, name)
+    found = _ended(tx, name)
     if found is None:
         return
-    if found.lease_expires_at > tx.now and not instances.process_is_gone(tx, found.number):
+    instances.lock(tx, found.number)
+    again = _ended(tx, name)  # it may have beaten, or left, before the row was locked
+    if again and again.number == found.number:
+        failure.give_up(tx, again, state.settings)
+
+
+def _ended(tx: Transaction, name: str) -> Lease | None:
+    """Give the live instance of a name if its lease or process has ended; None if there is no live instance."""
+    found = instances.named(tx, name)
+    if found and found.lease_expires_at > tx.now and not instances.process_is_gone(tx, found.number):
         raise InvalidInputError(
             f"the instance '{name}' is live (last heartbeat {(tx.now - found.heartbeat_at) / 1e6:.0f} s ago);"
             f" choose another name, or end it with `longpole unregister --as {name}`"
         )
-    failure.give_up(tx, found, state.settings)
+    return found
 
 
 def _checked(name: str) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from longpole.clock import Clock
+    from longpole.settings import Settings
     from longpole.store.dialect import Door, Engine, T, Transaction
     from longpole.store.projects import ProjectRow
 
@@ -64,6 +65,10 @@ class Store:
         self.engine.set_durability(row.settings.durability)
         return row
 
+    def settings_seen(self) -> tuple[str, Settings]:
+        """Give the settings that this process saw last, with their text: they may have been changed since."""
+        return self._settings.seen()
+
     def close(self) -> None:
         """Close the database for good; what is asked of it later is refused."""
         self.closed = True
@@ -90,6 +95,8 @@ def open_store(url: str, project: str, clock: Clock | None, *, create: bool = Tr
 def open_engine(url: str, clock: Clock | None, *, create: bool) -> Engine:
     """Open a database, as `open_store` does, whatever schema it has."""
     scheme, separator, rest = url.partition("://")
+    if not separator and url.startswith(("postgresql:", "postgres:")):
+        raise InvalidInputError("the URL of a PostgreSQL database begins with postgresql://; write both slashes")
     if not separator or scheme == "sqlite":
         from longpole.clock import Clock
         from longpole.store.sqlite import open_sqlite

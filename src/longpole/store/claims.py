@@ -15,7 +15,7 @@ from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from longpole.selection import Selection
     from longpole.settings import Settings
@@ -42,6 +42,14 @@ class Held(Value):
     token: int
 
 
+class Head(Value):
+    """A ready todo as it was read, with the token that it had then; `why` is the selection's."""
+
+    number: int
+    token: int
+    why: str
+
+
 # The tail of each names the index that serves it; a test holds the query plans to that.
 ORDERS = {
     Order.CRITICAL_PATH: (
@@ -52,23 +60,31 @@ ORDERS = {
 TAKE = """
     UPDATE todo SET status = 'in_progress', holder = ?, token = token + 1, attempts = attempts + 1,
         claimed_at = ?, progress_percent = NULL
-    WHERE project_id = ? AND status = 'ready' AND number {pick}
-    RETURNING number, token, attempts, urgency, critical_path_minutes"""
+    WHERE project_id = ? AND status = 'ready' AND number {pick}"""
+RETURNING = " RETURNING number, token, attempts, urgency, critical_path_minutes"
 FIRST = "= (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1 {lock})"
-FIRST_READY = {
+FIRST_FREE = {
     order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE SKIP LOCKED"))
     for order, columns in ORDERS.items()
 }
+FIRST_READY = {order: take + RETURNING for order, take in FIRST_FREE.items()}
 # Waits for whoever has the row locked: another claim, or an edit that writes the todo's measures.
 FIRST_HELD_UP = {
-    order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE")) for order, columns in ORDERS.items()
+    order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE")) + RETURNING
+    for order, columns in ORDERS.items()
 }
-BY_NUMBER = TAKE.format(pick="= ?")
+BY_NUMBER = TAKE.format(pick="= ?") + RETURNING
+UNCHANGED = TAKE.format(pick="= ? AND token = ?") + RETURNING
+HEADS = {
+    order: f"SELECT number, token FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT ?"  # noqa: S608
+    for order, columns in ORDERS.items()
+}
 FENCE = "WHERE project_id = ? AND number = ? AND holder = ? AND token = ? AND status = 'in_progress'"
 COMPLETE = f"""
     UPDATE todo SET status = 'completed', holder = NULL, finished_at = ?, progress_percent = NULL
     {FENCE} RETURNING unmet"""  # noqa: S608 - FENCE is a constant, as below
 STANDS = f"SELECT 1 FROM todo {FENCE}"  # noqa: S608
+SET_RESULT = "UPDATE todo_detail SET result = ? WHERE project_id = ? AND number = ?"
 PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
 GIVE_BACK = f"""
     UPDATE todo SET holder = NULL, claimed_at = NULL, progress_percent = NULL,
@@ -78,7 +94,7 @@ GIVE_BACK = f"""
     {FENCE} RETURNING status"""  # noqa: S608
 DEPENDENTS = """
     SELECT 1 FROM todo WHERE project_id = ? AND number IN
-        (SELECT dependent FROM dependency WHERE project_id = ? AND predecessor = ?) ORDER BY number"""
+        (SELECT dependent FROM dependency WHERE project_id = ? AND predecessor IN INTS) ORDER BY number"""
 # Dependents that are cancelled or completed count along, so that `unmet` stays true whatever happens to them later.
 SATISFY = """
     UPDATE todo SET unmet = todo.unmet - 1,
@@ -87,16 +103,19 @@ SATISFY = """
     WHERE e.project_id = ? AND e.predecessor = ? AND todo.project_id = e.project_id AND todo.number = e.dependent"""
 
 
-def take(tx: Transaction, selection: Selection, *, holder: int, patient: bool) -> Taken | None:
+def take(
+    tx: Transaction, selection: Selection, *, holder: int, patient: bool, met: Mapping[str, int] | None = None
+) -> Taken | None:
     """Claim the first ready todo of a selection that nobody is about to change; None if there is none.
 
     `patient` waits for those who are. An act that has claimed something already must not: two could wait in a ring.
+    `met` counts what was in the way before, for the journal.
     """
     parameters = (holder, tx.now, tx.project_id, tx.project_id)
     row = tx.one(FIRST_READY[selection.order], parameters)
     if row is None and patient and tx.overlaps:
         row = tx.one(FIRST_HELD_UP[selection.order], parameters)
-    return _taken(tx, row, holder, selection.why)
+    return _taken(tx, row, holder, selection.why, met=met)
 
 
 def take_this(tx: Transaction, number: int, *, holder: int, why: str) -> Taken | None:
@@ -116,6 +135,8 @@ def taken_before(tx: Transaction, number: int, holder: int) -> Taken | None:
 
 def complete(tx: Transaction, held: Held) -> bool:
     """Complete a claim and make its dependents ready where nothing else is in their way; False if it was lost."""
+    if tx.overlaps and _waits_again(tx, held.number):
+        tx.lock_project()  # before any row, as edits do: they would wait for each other otherwise
     row = tx.one(COMPLETE, (tx.now, tx.project_id, held.number, held.holder, held.token))
     if row is None:
         return False
@@ -229,7 +250,7 @@ def completed_by(tx: Transaction, number: int, token: int) -> int | None:
 
 def set_result(tx: Transaction, number: int, result: str) -> None:
     """Note what came of a todo."""
-    tx.run("UPDATE todo_detail SET result = ? WHERE project_id = ? AND number = ?", (result, tx.project_id, number))
+    tx.run(SET_RESULT, (result, tx.project_id, number))
 
 
 def ahead_of(tx: Transaction, number: int) -> int:
@@ -254,19 +275,40 @@ def why_given(tx: Transaction, number: int, token: int) -> str | None:
 
 def satisfy_dependents(tx: Transaction, number: int) -> None:
     """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready."""
-    lock_dependents(tx, number)
+    lock_dependents(tx, [number])
     tx.run(SATISFY, (tx.project_id, number))
 
 
-def lock_dependents(tx: Transaction, number: int) -> None:
-    """Lock the rows of all that waits for a todo directly."""
-    tx.lock_rows(DEPENDENTS, (tx.project_id, tx.project_id, number))
+def lock_dependents(tx: Transaction, numbers: Iterable[int]) -> None:
+    """Lock the rows of all that waits for these todos directly."""
+    tx.lock_rows(DEPENDENTS, (tx.project_id, tx.project_id, tx.listed(numbers)))
 
 
 def lock(tx: Transaction, numbers: Iterable[int]) -> None:
     """Lock the rows of these todos: what they say now they say until the transaction ends."""
     statement = "SELECT 1 FROM todo WHERE project_id = ? AND number IN INTS ORDER BY number"
     tx.lock_rows(statement, (tx.project_id, tx.listed(numbers)))
+
+
+def heads(tx: Transaction, selection: Selection, limit: int) -> list[Head]:
+    """Read the first ready todos of a selection, locking nothing: by the time one is tried it may be somebody's."""
+    rows = tx.all(HEADS[selection.order], (tx.project_id, limit))
+    return [Head(number=number, token=token, why=selection.why) for number, token in rows]
+
+
+def take_unchanged(tx: Transaction, head: Head, *, holder: int, met: Mapping[str, int]) -> Taken | None:
+    """Claim a todo that is still as it was read; None if its token has gone up, or it is not ready any more.
+
+    `met` counts what was in the way before, for the journal.
+    """
+    row = tx.one(UNCHANGED, (holder, tx.now, tx.project_id, head.number, head.token))
+    return _taken(tx, row, holder, head.why, met=met)
+
+
+def _waits_again(tx: Transaction, number: int) -> bool:
+    """Tell whether something before a todo was reopened since it was begun."""
+    row = tx.one("SELECT 1 FROM todo WHERE project_id = ? AND number = ? AND unmet > 0", (tx.project_id, number))
+    return row is not None
 
 
 def _shorten_the_paths_before(tx: Transaction, number: int) -> None:
@@ -278,12 +320,15 @@ def _shorten_the_paths_before(tx: Transaction, number: int) -> None:
     measures.settle(tx, default, lambda upkeep: upkeep.changed(number))
 
 
-def _taken(tx: Transaction, row: Row | None, holder: int, why: str) -> Taken | None:
+def _taken(
+    tx: Transaction, row: Row | None, holder: int, why: str, *, met: Mapping[str, int] | None = None
+) -> Taken | None:
     if row is None:
         return None
     number, token, attempt, urgency, minutes = row
     why = f"{why}: {int(minutes + 0.5)} min to the end, urgency {urgency}"
-    journal.write(tx, EventKind.CLAIMED, todo=number, instance=holder, token=token, why=why)
+    data = {name: count for name, count in (met or {}).items() if count}
+    journal.write(tx, EventKind.CLAIMED, todo=number, instance=holder, token=token, why=why, data=data or None)
     return Taken(number=number, token=token, attempt=attempt, why=why)
 
 

@@ -61,6 +61,9 @@ if TYPE_CHECKING:
             it could change in between. Always in the order of the numbers, so that two never wait for each other.
             """
 
+        def adopt_events(self) -> int:
+            """Let the events that a dump of another server brought along count as long past; tell how many it were."""
+
         def announce(self) -> None:
             """Wake those who wait for work, once this transaction is committed."""
 
@@ -90,7 +93,9 @@ if TYPE_CHECKING:
         """One open database."""
 
         url: str
+        where: str  # the URL or path as it may be printed: without a password
         clock: Clock
+        steps: bool  # whether transactions have round trips that `step` saves
 
         def read(self, project_id: int) -> Door:
             """Open a transaction that only reads, on one consistent state."""
@@ -104,10 +109,13 @@ if TYPE_CHECKING:
         def patiently(self, transact: Callable[[], T]) -> T:
             """Run a whole transaction, and again for a while where the engine says that nothing came of it."""
 
-        def step(self, project_id: int, parameters: Sequence[object]) -> str | None:
-            """Do the plain case of completing and claiming in one round trip; see postgres_step.py.
+        def hurry(self) -> None:
+            """Be less patient from now on with a server that is away: somebody wants an end. A signal may call it."""
 
-            None, and nothing is changed, if the case is not plain, or where transactions have no trips to save.
+        def step(self, project_id: int, finished: int, parameters: Sequence[object]) -> str | None:
+            """Do the plain case of completing so many claims and claiming others in one round trip; see steps.py.
+
+            None, and nothing is changed, if the case is not plain. Only an engine that `steps` is asked to.
             """
 
         def fresh_key(self) -> str | None:
@@ -135,3 +143,5 @@ if TYPE_CHECKING:
             """Give back all connections."""
 
         def __enter__(self) -> Self: ...
+
+        def __exit__(self, *_: object) -> None: ...

@@ -150,7 +150,7 @@ def reopen(tx: Transaction, todo_id: str, *, default_estimate: float) -> list[st
     number, status = _locked(tx, todo_id)
     _refuse(todo_id, status, Act.REOPEN)
     _revive(tx, number)
-    claims.lock_dependents(tx, number)
+    claims.lock_dependents(tx, [number])
     second_look = _second_look(tx, number)
     tx.run(
         "UPDATE todo SET unmet = unmet + 1, status = CASE WHEN status = 'ready' THEN 'blocked' ELSE status END"

@@ -73,6 +73,16 @@ def page(tx: Transaction, cursor: str, *, todo: int | None = None, limit: int = 
     Nothing is ever stepped over, whatever the order in which transactions commit. Raises InvalidInputError for a text
     that is no cursor.
     """
+    events, whole = _page(tx, cursor, todo, limit)
+    further = tx.cursor_at(cursor, None, whole=True)
+    if whole and further not in (cursor, tx.cursor_at(START, None, whole=True)):
+        # The cursor was inside a page of an earlier time, and that page has been given to its end.
+        more, whole = _page(tx, further, todo, limit - len(events))
+        events += more
+    return events, whole
+
+
+def _page(tx: Transaction, cursor: str, todo: int | None, limit: int) -> tuple[list[Event], bool]:
     behind, from_there = tx.behind(cursor)
     mine, about = ("", ()) if todo is None else (" AND j.todo = ?", (todo,))
     select = SELECT.format(behind=behind)

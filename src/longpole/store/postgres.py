@@ -6,20 +6,23 @@ in it, locks end with it, and nothing is prepared where a pooler stands in betwe
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import random
 import time
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from longpole.clock import JUMP_S, ServerClock
 from longpole.errors import InvalidInputError, StorageUnavailableError
 from longpole.store import postgres_connection
 from longpole.store.postgres_bell import Bell
-from longpole.store.postgres_errors import UndoneError, is_lost, reason, translated
+from longpole.store.postgres_errors import AWAY, UndoneError, is_lost, reason, translated
+from longpole.store.postgres_fate import has_committed
+from longpole.store.postgres_step import Function
 from longpole.store.postgres_transaction import PostgresTransaction, Spelling
 
 TYPE_CHECKING = False
@@ -34,40 +37,47 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 40.0  # a failover takes 20 to 25 s (Patroni's ttl and a bit): until then an act is tried again
 FIRST_PATIENCE_S = 3.0  # at the first transaction of all: a wrong URL is to be told soon
-TAKE_S = 5.0
+TAKE_S = 3.0
 PAUSE_S = 0.05  # before an act is run anew; doubled each time, up to a second, and spread
 LOCK_TIMEOUT = "30s"
-IDLE_TIMEOUT = "60s"
+IDLE_TIMEOUT = "5min"  # an import of a million todos computes for half a minute between two statements
 OLDEST = 150000
 # One round trip opens a transaction, bounds it and tells the time. JIT would compile a large statement for 0.2 s.
+# A plan that was made while the project was small reads whole tables until autovacuum has seen it grow (a claim after
+# an import of 50,000 todos: 315,000 rows); without sequential scans there is no such plan.
 TIME = "(EXTRACT(EPOCH FROM transaction_timestamp()) * 1000000)::BIGINT"
 BOUNDS = f"""
-    SELECT {TIME}, set_config('jit', 'off', TRUE), set_config('lock_timeout', '{LOCK_TIMEOUT}', TRUE),
+    SELECT {TIME}, set_config('jit', 'off', TRUE), set_config('enable_seqscan', 'off', TRUE),
+        set_config('lock_timeout', '{LOCK_TIMEOUT}', TRUE),
         set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', TRUE)"""
 BEGIN_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {BOUNDS}"
-# Under READ COMMITTED each statement sees what has been committed when it begins.
+# Under READ COMMITTED each statement sees what has been committed when it begins, whatever the database defaults to.
 BEGIN_WRITE = {
-    "full": f"BEGIN; {BOUNDS}",
-    "normal": f"BEGIN; {BOUNDS}, set_config('synchronous_commit', 'off', TRUE)",
+    "full": f"BEGIN ISOLATION LEVEL READ COMMITTED; {BOUNDS}",
+    "normal": f"BEGIN ISOLATION LEVEL READ COMMITTED; {BOUNDS}, set_config('synchronous_commit', 'off', TRUE)",
 }
 
 
 class PostgresEngine:
     """One PostgreSQL database, in one process. Safe to use from several threads."""
 
+    steps = True
+
     def __init__(self, url: str, clock: Clock | None) -> None:
         self.url, self.where = url, postgres_connection.shown(url)
         self.server_clock = None if clock else ServerClock()
         self.clock = clock or self.server_clock or ServerClock()
         self.spelling = Spelling()
+        self._function = Function()
         self._durability = "full"
-        self._closed = False
+        self._closed = self._is_hurried = False
         self._away_s = 0.0  # the longest that the server could not be reached since a sweep last asked
         self._begin()
 
     def _begin(self) -> None:
         """Start with no connection of one's own; a forked child does so as well, and leaves the parent's be."""
         self._process_id = os.getpid()
+        self._key_prefix, self._keys = f"{time.time_ns() // 1000:x}-{os.urandom(6).hex()}-", itertools.count()
         self._pool = postgres_connection.pool(self.url)
         self._patience_s = FIRST_PATIENCE_S
         self.bell = Bell(self.url, self._pool)
@@ -96,23 +106,41 @@ class PostgresEngine:
                 time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - it spreads the load
                 pause_s = min(pause_s * 2, 1.0)
             else:
-                self._patience_s = PATIENCE_S
                 if pause_s > PAUSE_S:
                     self._away_s = max(self._away_s, time.monotonic() - began)
                 return answer
+
+    def was_reached(self) -> None:
+        """Take note that the URL is right: whoever answered once is waited for patiently."""
+        if not self._is_hurried:
+            self._patience_s = PATIENCE_S
+
+    def hurry(self) -> None:
+        """Wait for a server that is away no longer than at the first transaction of all."""
+        self._is_hurried, self._patience_s = True, FIRST_PATIENCE_S
 
     def was_away(self) -> bool:
         """Tell whether the server could not be reached for so long that others could not beat; asked once."""
         away_s, self._away_s = self._away_s, 0.0
         return away_s > JUMP_S
 
-    def step(self, project_id: int, parameters: Sequence[object]) -> str | None:
-        """Complete and claim in one round trip, where the case is plain."""
-        raise NotImplementedError
+    def step(self, project_id: int, finished: int, parameters: Sequence[object]) -> str | None:
+        """Complete so many claims and claim others in one round trip, where the case is plain; see steps.take."""
+        now = None if self.server_clock else self.clock.now()
+        connection = self.take()
+        try:
+            answer = self._function.call(connection, finished, (project_id, now, *parameters))
+        except BaseException as error:
+            self.leave(connection, error)
+            raise
+        self.give(connection)
+        if answer and finished:
+            self.bell.ring(project_id)
+        return answer
 
     def fresh_key(self) -> str:
-        """Give a key for an act whose answer may be lost on the way. Keys of one time lie together in the index."""
-        return f"{time.time_ns() // 1000:x}-{os.urandom(6).hex()}"
+        """Give a key for an act whose answer may be lost on the way. Those of one process lie together in the index."""
+        return f"{self._key_prefix}{next(self._keys):x}"
 
     def mark(self, project_id: int) -> int:
         """Give the number of wake-ups that this process has heard for a project."""
@@ -155,7 +183,7 @@ class PostgresEngine:
     def take(self) -> Connection:
         """Give a connection of the pool. Raises UndoneError if there is none to be had."""
         if self._closed:
-            raise StorageUnavailableError(f"{self.where} was closed; open it again")
+            raise self._was_closed()
         if self._process_id != os.getpid():
             self._begin()
         try:
@@ -163,36 +191,36 @@ class PostgresEngine:
             connection: Connection = self._pool.getconn(timeout=min(TAKE_S, self._patience_s))
         except PoolTimeout as error:
             raise UndoneError(self._why_not(error)) from error
+        except PoolClosed as error:  # by another thread, as this one was waiting
+            raise self._was_closed() from error
         return connection
 
     def give(self, connection: Connection, *, lost: bool = False) -> None:
-        """Take a connection back. Where one was lost, the others that lie idle are looked at as well."""
+        """Take a connection back. Where one was lost, the others of its time are not relied on either.
+
+        To look at them would take as long as libpq waits for a server that is silent, for each of them.
+        """
         if lost:
             connection.close()
         self._pool.putconn(connection)
         if lost and not self._closed:
-            self._pool.check()
+            self._pool.drain()
 
-    def has_committed(self, xid: str) -> bool:
-        """Tell what became of a transaction whose COMMIT was not answered.
-
-        Raises StorageUnavailableError if the server does not come back in time.
-        """
-
-        def asked() -> bool:
-            with self.read(0) as tx:
-                row = tx.one("SELECT pg_xact_status(?::TEXT::XID8)", (xid,))
-            if row and row[0] == "in progress":
-                raise UndoneError(f"{self.where} is still committing; look before you repeat it")
-            return row is not None and row[0] == "committed"
-
+    def leave(self, connection: Connection, error: BaseException) -> None:
+        """Undo what was done, give the connection back and raise what a database error means; others stay theirs."""
+        known = translated(error, connection, self.where) if isinstance(error, psycopg.Error) else None
         try:
-            return self.patiently(asked)
-        except UndoneError as error:
-            raise StorageUnavailableError(
-                f"{self.where} went away as it was committing, and what came of it is not known ({error});"
-                " look before you repeat it"
-            ) from error
+            if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                connection.execute("ROLLBACK")
+        except psycopg.Error:
+            connection.close()
+        usable = connection.info.transaction_status == TransactionStatus.IDLE
+        self.give(connection, lost=not usable or type(known) is UndoneError)
+        if known:
+            raise known from error
+
+    def _was_closed(self) -> StorageUnavailableError:
+        return StorageUnavailableError(f"{self.where} was closed; open it again")
 
     def _why_not(self, error: PoolTimeout) -> str:
         """Ask once without the pool, which keeps to itself why it cannot connect."""
@@ -200,8 +228,7 @@ class PostgresEngine:
             postgres_connection.connect(self.url).close()
         except psycopg.Error as cause:
             return f"{self.where} cannot be reached: {reason(cause)}; check the URL, and that the server runs"
-        most = postgres_connection.MOST_CONNECTIONS
-        return f"all {most} connections to {self.where} are in use ({reason(error)}); try again"
+        return f"no connection to {self.where} was free in time ({reason(error)}); try again"
 
 
 class _Door:
@@ -220,8 +247,9 @@ class _Door:
             row = cursor.fetchone()
             self._refuse_old(connection)
             self._transaction = PostgresTransaction(connection, self._project_id, self._engine, row[0] if row else 0)
+            self._engine.was_reached()
         except BaseException as error:  # an interrupt as well: the connection must not stay in a transaction
-            self._leave(connection, error)
+            self._engine.leave(connection, error)
             raise
         return self._transaction
 
@@ -229,10 +257,10 @@ class _Door:
         connection, transaction = self._connection, self._transaction
         assert connection is not None
         assert transaction is not None
-        if error is None:
-            self._commit(connection, transaction)
-        else:
-            self._leave(connection, error)
+        if error is not None:
+            self._engine.leave(connection, error)
+            return
+        self._commit(connection, transaction)
         if transaction.news:
             self._engine.bell.ring(self._project_id)
 
@@ -242,18 +270,21 @@ class _Door:
             xid = self._xid(connection)
             connection.execute("COMMIT")
         except psycopg.Error as error:
-            if xid and is_lost(error, connection):
+            if xid and (isinstance(error, AWAY) or is_lost(error, connection)):
                 self._engine.give(connection, lost=True)
-                if not self._engine.has_committed(xid):
+                if not has_committed(self._engine, transaction, xid):
                     raise UndoneError(f"{self._engine.where} went away before it could commit; try again") from error
             else:
-                transaction.news = False
-                self._leave(connection, error)
+                self._engine.leave(connection, error)
         except BaseException as error:
-            self._leave(connection, error)
+            self._engine.leave(connection, error)
             raise
         else:
-            self._engine.give(connection)
+            try:
+                if transaction.grown:
+                    _learn(connection)
+            finally:
+                self._engine.give(connection)
 
     def _refuse_old(self, connection: Connection) -> None:
         version = connection.info.server_version
@@ -269,26 +300,17 @@ class _Door:
         row = connection.execute("SELECT pg_current_xact_id_if_assigned()::TEXT").fetchone()
         return row[0] if row else None
 
-    def _leave(self, connection: Connection, error: BaseException) -> None:
-        """Undo what was done, give the connection back and raise what a database error means; others stay theirs."""
-        known = translated(error, connection, self._engine.where) if isinstance(error, psycopg.Error) else None
-        try:
-            if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-                connection.execute("ROLLBACK")
-        except psycopg.Error:
-            connection.close()
-        usable = connection.info.transaction_status == TransactionStatus.IDLE
-        self._engine.give(connection, lost=not usable or type(known) is UndoneError)
-        if known:
-            raise known from error
+
+def _learn(connection: Connection) -> None:
+    """Let the planner know of an import now: plans made for a small project would stay until autovacuum comes by.
+
+    A claim right after 50,000 todos read 300,000 rows until then. Whom it is not allowed leaves it to autovacuum.
+    """
+    with contextlib.suppress(psycopg.Error):
+        connection.execute("ANALYZE todo, todo_detail, dependency, journal")
 
 
 def open_postgres(url: str, clock: Clock | None) -> PostgresEngine:
     """Open a database by its URL; no connection is made yet. Raises InvalidInputError for a URL that cannot be read."""
-    try:
-        conninfo_to_dict(url)
-    except psycopg.Error as error:
-        raise InvalidInputError(
-            f"cannot read the database's URL: {reason(error)}; it is postgresql://USER@HOST:PORT/DATABASE"
-        ) from error
+    postgres_connection.check(url)
     return PostgresEngine(url, clock)

@@ -36,26 +36,29 @@ class Bell:
 
     def __init__(self, url: str, pool: ConnectionPool[Any]) -> None:
         self._url, self._pool = url, pool
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # of those who wait for work alone: every ring wakes them all
+        self._rung, self._stop = threading.Event(), threading.Event()
         self._heard: dict[int, int] = {}
         self._due: set[int] = set()
         self._ringer: threading.Thread | None = None
         self._listener: threading.Thread | None = None
-        self._closed = False
 
     def ring(self, project_id: int) -> None:
         """Wake those who wait for work of a project: here at once, elsewhere within DEBOUNCE_S."""
         with self._changed:
-            self._due.add(project_id)
             self._hear(project_id)
-            if self._ringer is None and not self._closed:
+            if project_id in self._due:
+                return  # it is about to ring elsewhere anyway
+            self._due.add(project_id)
+            self._rung.set()
+            if self._ringer is None and not self._stop.is_set():
                 self._ringer = threading.Thread(target=self._ring, name="longpole-bell", daemon=True)
                 self._ringer.start()
 
     def heard(self, project_id: int) -> int:
         """Give the number of rings heard for a project, and begin to listen."""
         with self._changed:
-            if self._listener is None and not self._closed:
+            if self._listener is None and not self._stop.is_set():
                 self._listener = threading.Thread(target=self._listen, name="longpole-listener", daemon=True)
                 self._listener.start()
             return self._heard.get(project_id, 0)
@@ -64,12 +67,13 @@ class Bell:
         """Sleep until more rings were heard than these, for so long or until it is time to ask anyway."""
         longest_s = min(at_most_s, random.uniform(*POLL_S))  # noqa: S311 - it spreads the load
         with self._changed:
-            self._changed.wait_for(lambda: self._heard.get(project_id, 0) != heard or self._closed, longest_s)
+            self._changed.wait_for(lambda: self._heard.get(project_id, 0) != heard or self._stop.is_set(), longest_s)
 
     def close(self) -> None:
         """Ring for what is due, and stop."""
         with self._changed:
-            self._closed = True
+            self._stop.set()
+            self._rung.set()
             self._changed.notify_all()
             threads = [thread for thread in (self._ringer, self._listener) if thread]
         for thread in threads:
@@ -85,27 +89,27 @@ class Bell:
             with contextlib.suppress(psycopg.Error), self._pool.connection(timeout=RETRY_S) as connection:
                 for project_id in due:
                     connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(project_id)))
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed, DEBOUNCE_S)
+            self._stop.wait(DEBOUNCE_S)
 
     def _next_due(self) -> set[int]:
+        self._rung.wait()
         with self._changed:
-            self._changed.wait_for(lambda: self._due or self._closed)
             due, self._due = self._due, set()
+            if not self._stop.is_set():
+                self._rung.clear()
             return due
 
     def _listen(self) -> None:
-        while not self._closed:
+        while not self._stop.is_set():
             with contextlib.suppress(psycopg.Error), connect(os.environ.get(DIRECT) or self._url) as connection:
                 if is_pooled(connection):
                     return  # LISTEN would stay with a session that is another's the next moment
                 connection.execute(f"LISTEN {CHANNEL}")
                 self._hear_all(connection)
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed, RETRY_S)
+            self._stop.wait(RETRY_S)
 
     def _hear_all(self, connection: Connection) -> None:
-        while not self._closed:
+        while not self._stop.is_set():
             for notice in connection.notifies(timeout=LISTEN_S, stop_after=1):
                 with self._changed:
                     self._hear(int(notice.payload) if notice.payload.isdecimal() else 0)

@@ -9,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
+from longpole.errors import InvalidInputError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 MOST_CONNECTIONS = 16
+# The pool doubles its pause at each failure: 16 s after a failover of 16 s. When it has given up, the next who asks
+# lets it begin anew.
+RECONNECT_S = 2.0
 # Without these a server that is gone is noticed after many minutes. target_session_attrs leaves standbys aside.
 CONNECTION = {
     "connect_timeout": "5",
@@ -32,6 +37,24 @@ def conninfo(url: str) -> str:
     """Give what libpq connects with: the URL's own words first, then those that bound waiting."""
     own = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     return make_conninfo(**{**CONNECTION, **own})
+
+
+def check(url: str) -> None:
+    """Raise InvalidInputError for a URL that libpq cannot read, or would read other than it was meant.
+
+    What libpq says of it is left out, and so are its parts: they may be pieces of the password.
+    """
+    authority, _, path = url.partition("://")[2].partition("/")
+    is_split = authority.count("@") > 1 or "@" in path.partition("?")[0]
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        is_split = True
+    if is_split:
+        raise InvalidInputError(
+            "cannot read the database's URL; it is postgresql://USER@HOST:PORT/DATABASE, and a password behind the user"
+            " has %40 for @, %2F for /, %3A for :, %3F for ? and %25 for %"
+        )
 
 
 def shown(url: str) -> str:
@@ -54,6 +77,7 @@ def pool(url: str) -> ConnectionPool[Any]:
         max_size=MOST_CONNECTIONS,
         open=False,
         configure=configure,
+        reconnect_timeout=RECONNECT_S,
         num_workers=1,
     )
 

@@ -28,7 +28,7 @@ def behind(cursor: str, now: str) -> Condition:
     """
     before, until, seq = _parts(cursor, now)
     unseen, from_there = _not_in(before, now) if before else ("TRUE", ())
-    seen, up_to = _in(until) if until != now else ("TRUE", ())
+    seen, up_to = _in(until, now) if until != now else ("TRUE", ())
     return f"{unseen} AND {seen} AND j.seq > ?", (*from_there, *up_to, seq)
 
 
@@ -68,11 +68,13 @@ def _numbers(snapshot: str) -> tuple[int, int, list[int]]:
     return int(xmin), int(xmax), [int(xid) for xid in running.split(",") if xid]
 
 
-def _in(snapshot: str) -> Condition:
+def _in(snapshot: str, now: str) -> Condition:
+    """Take in what bears numbers of transactions that have not been, see `_not_in`: whoever is new gets it once."""
     xmin, xmax, running = _numbers(snapshot)
+    _, end, _ = _numbers(now)
     if not running:
-        return "j.xid < ?", (xmax,)
-    return "(j.xid < ? OR (j.xid < ? AND NOT j.xid = ANY (?)))", (xmin, xmax, running)
+        return "(j.xid < ? OR j.xid >= ?)", (xmax, end)
+    return "(j.xid < ? OR (j.xid < ? AND NOT j.xid = ANY (?)) OR j.xid >= ?)", (xmin, xmax, running, end)
 
 
 def _not_in(snapshot: str, now: str) -> Condition:

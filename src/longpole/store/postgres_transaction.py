@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from longpole.store.postgres import PostgresEngine
 
 MIGRATING = 0x4C504F4C  # the key of the lock under which the schema is changed
+MANY = 1000  # new rows, after which what the planner knows of a table may be far from what is in it
 AWAY_SINCE = "SELECT EXTRACT(EPOCH FROM pg_postmaster_start_time())::TEXT"
 
 
@@ -25,7 +26,8 @@ class PostgresTransaction:
 
     def __init__(self, connection: Connection, project_id: int, engine: PostgresEngine, server_now: int) -> None:
         self._connection, self._engine, self._spelling = connection, engine, engine.spelling
-        self.project_id, self.news = project_id, False
+        self.project_id, self.news, self.grown = project_id, False, False
+        self.began_at = server_now
         self._snapshot = ""
         self.now = server_now if engine.server_clock else engine.clock.now()
         if engine.server_clock:
@@ -51,9 +53,11 @@ class PostgresTransaction:
     def insert(self, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
         """Put rows into a table by COPY."""
         statement = f"COPY {table} ({columns}) FROM STDIN"
-        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+        with self._connection.cursor() as cursor:
+            with cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            self.grown = self.grown or cursor.rowcount >= MANY
 
     def version(self) -> int:
         """Tell the schema's version; 0 for an empty database. Raises StorageUnavailableError for another program's."""
@@ -92,6 +96,13 @@ class PostgresTransaction:
         """Lock the rows that a SELECT finds, in its order."""
         self.all(f"{sql} FOR UPDATE", parameters)
 
+    def adopt_events(self) -> int:
+        """Give the events whose transactions this server has yet to begin the number 0: every cursor is behind them.
+
+        What can be seen here has committed here, below the snapshot's end, or came in a dump of another server.
+        """
+        return self.run("UPDATE journal SET xid = 0 WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::TEXT::BIGINT")
+
     def announce(self) -> None:
         """Let the bell ring after the commit."""
         self.news = True
@@ -127,5 +138,9 @@ class Spelling(dict[str, str]):
     """Statements as psycopg wants them, each worked out once."""
 
     def __missing__(self, sql: str) -> str:
-        spelled = sql.replace(" IN INTS", " = ANY (?)").replace(" IN TEXTS", " = ANY (?)")
-        return self.setdefault(sql, spelled.replace("%", "%%").replace("?", "%s"))
+        return self.setdefault(sql, with_arrays(sql).replace("%", "%%").replace("?", "%s"))
+
+
+def with_arrays(sql: str) -> str:
+    """Spell the words for a whole list as PostgreSQL has them."""
+    return sql.replace(" IN INTS", " = ANY (?)").replace(" IN TEXTS", " = ANY (?)")

@@ -36,6 +36,10 @@ class SettingsCache:
     def __init__(self) -> None:
         self._last = ("{}", Settings())  # one value, so that threads never see a text with another's settings
 
+    def seen(self) -> tuple[str, Settings]:
+        """Give the settings last parsed, with their text."""
+        return self._last
+
     def parse(self, text: str) -> Settings:
         """Give the settings that a stored text means."""
         known, settings = self._last

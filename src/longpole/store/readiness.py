@@ -48,7 +48,7 @@ class NoWork(Value):
 
 
 def explain(tx: Transaction) -> NoWork | None:
-    """Tell why nothing can be claimed; None if something is ready after all."""
+    """Tell why nothing can be claimed; None if something is ready after all, or has just changed: ask again."""
     row = tx.one(STATE, (tx.project_id,) * 6)
     state = row[0] if row else "empty"
     if state == "ready":
@@ -59,7 +59,8 @@ def explain(tx: Transaction) -> NoWork | None:
         rests_until = holds.next_rested(tx) or tx.now
         return NoWork(reason=Reason.ALL_BLOCKED, detail="what is left rests for a while", retry_at=rests_until)
     if state == "stuck":
-        return NoWork(reason=Reason.STUCK, detail=f"stuck because of {'; '.join(stuck_causes(tx))}")
+        causes = stuck_causes(tx)
+        return NoWork(reason=Reason.STUCK, detail=f"stuck because of {'; '.join(causes)}") if causes else None
     return NoWork(reason=Reason.FINISHED, detail=FINISHED[state])
 
 

@@ -24,8 +24,7 @@ def find(tx: Transaction, key: str | None, act: str) -> dict[str, Any] | None:
     """
     if key is None:
         return None
-    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
-        raise InvalidInputError(f"an idempotency key is 1 to {MAX_KEY} printable characters")
+    check(key)
     row = tx.one("SELECT act, answer FROM reply WHERE project_id = ? AND key = ?", (tx.project_id, key))
     if row is None:
         return None
@@ -33,6 +32,12 @@ def find(tx: Transaction, key: str | None, act: str) -> dict[str, Any] | None:
         raise InvalidInputError(f"the idempotency key {key!r} was used for another act ({row[0]}); use a new one")
     answer: dict[str, Any] = json.loads(row[1])
     return answer
+
+
+def check(key: str | None) -> None:
+    """Raise InvalidInputError for a key that could not be shown."""
+    if key is not None and (not 0 < len(key) <= MAX_KEY or not key.isprintable()):
+        raise InvalidInputError(f"an idempotency key is 1 to {MAX_KEY} printable characters")
 
 
 def keep(tx: Transaction, key: str | None, act: str, answer: dict[str, Any]) -> None:

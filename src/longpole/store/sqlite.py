@@ -29,6 +29,13 @@ TIMEOUT_S = 30.0
 SCHEMA_WORDS = {
     "identity": "INTEGER PRIMARY KEY",
     "sorted": "TEXT",
+    "domains": "",
+    "status": (
+        "TEXT NOT NULL CHECK (status IN ('blocked', 'ready', 'in_progress', 'completed', 'failed', 'cancelled'))"
+    ),
+    "unmet": "INTEGER NOT NULL CHECK (unmet >= 0)",
+    "priority": "INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 4)",
+    "estimate": "DOUBLE PRECISION CHECK (estimate_minutes >= 0)",
     "journal_key": "seq INTEGER PRIMARY KEY",
     "journal_index": "",
     "clustered": "WITHOUT ROWID",
@@ -56,8 +63,11 @@ POLL_S = 0.05  # how often a wait looks whether anybody has committed something
 class SqliteEngine:
     """One SQLite database. Connections are pooled: each door has one of its own, so threads may share the engine."""
 
+    steps = False
+
     def __init__(self, path: str, clock: Clock, *, durability: str = "full") -> None:
         self.path, self.clock, self._durability = path, clock, durability
+        self.where = path
         self.url = path if path == MEMORY else f"sqlite:///{path}"
         self.spelling = _Spelling()
         self._idle: list[_Connection] = []
@@ -86,7 +96,10 @@ class SqliteEngine:
         """Run a transaction, once: whoever has the write lock loses it to nobody."""
         return transact()
 
-    def step(self, project_id: int, parameters: Sequence[object]) -> None:
+    def hurry(self) -> None:
+        """Nothing to do: a file is not away."""
+
+    def step(self, project_id: int, finished: int, parameters: Sequence[object]) -> None:
         """Leave it to the statements: there are no round trips to save."""
 
     def fresh_key(self) -> None:
@@ -352,6 +365,10 @@ class SqliteTransaction:
 
     def lock_rows(self, sql: str, parameters: Sequence[object]) -> None:
         """Nothing to do, as above."""
+
+    def adopt_events(self) -> int:
+        """Nothing to do: an event bears nothing of the place where it was written."""
+        return 0
 
     def announce(self) -> None:
         """Nothing to do: whoever waits sees the data version change."""

@@ -126,6 +126,11 @@ def branches(tx: Transaction) -> list[tuple[str, Status, int]]:
     return [(branch, Status(status), count) for branch, status, count in rows]
 
 
+def of_row(row: Row, depends_on: Iterable[str]) -> Todo:
+    """Give the claimed todo that a row of SELECT stands for: nothing holds it."""
+    return _todo(row, tuple(depends_on), ())
+
+
 def waited_for(tx: Transaction, number: int) -> list[Todo]:
     """Read the unfinished todos that a todo waits for directly."""
     return _waited_for(tx, [number])

@@ -1,6 +1,7 @@
 -- The first schema, for both engines. A word in braces stands for what the engine's own file of words puts there.
 -- Every key leads with the project, so that a project can live on any server. Times are microseconds since 1970 UTC.
 
+{domains}
 CREATE TABLE project (
     project_id {identity},
     name {sorted} NOT NULL UNIQUE,
@@ -19,11 +20,11 @@ CREATE TABLE project (
 CREATE TABLE todo (
     project_id BIGINT NOT NULL,
     number BIGINT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('blocked', 'ready', 'in_progress', 'completed', 'failed', 'cancelled')),
-    unmet INTEGER NOT NULL CHECK (unmet >= 0),
-    priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 4),
+    status {status},
+    unmet {unmet},
+    priority {priority},
     urgency INTEGER NOT NULL,
-    estimate_minutes DOUBLE PRECISION CHECK (estimate_minutes >= 0),
+    estimate_minutes {estimate},
     critical_path_minutes DOUBLE PRECISION NOT NULL,
     total_descendants INTEGER NOT NULL,
     immediate_dependents INTEGER NOT NULL,
