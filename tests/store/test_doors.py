@@ -11,7 +11,7 @@ import pytest
 
 import longpole
 from longpole.errors import StorageBusyError
-from longpole.store import sqlite
+from longpole.store import postgres, sqlite
 from tests.project.looking import dump, engine_of, statuses
 
 BEGIN_AT_ONCE = """
@@ -233,6 +233,7 @@ def test_memory_is_a_new_database_each_time():
 def test_an_interrupt_as_a_door_opens_leaves_no_lock_behind(url, monkeypatch):
     with longpole.open(url) as project:
         monkeypatch.setattr(sqlite, "SqliteTransaction", interrupted)
+        monkeypatch.setattr(postgres, "PostgresTransaction", interrupted)
         with pytest.raises(KeyboardInterrupt) as kept, project._store.write():
             pass
         monkeypatch.undo()
