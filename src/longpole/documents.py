@@ -123,6 +123,7 @@ def event(one: Event) -> dict[str, Any]:
             "token": one.token,
             "why": one.why,
             "data": one.data,
+            "cursor": one.cursor,
         }
     )
 

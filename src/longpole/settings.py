@@ -15,6 +15,7 @@ class Settings(Value):
     """The settings of one project, all of them, defaults filled in. SPECS explains each."""
 
     strategy: str = "critical_path"
+    coordination: str = "optimistic"
     lease_s: float = 300.0
     heartbeat_s: float = 60.0
     max_attempts: int = 3
@@ -42,6 +43,11 @@ YEAR_S = 365 * 86400.0
 
 SPECS: dict[str, Spec] = {
     "strategy": Spec(meaning="the allocation strategy: critical_path, greedy, or one that is installed"),
+    "coordination": Spec(
+        meaning="how claims are settled; optimistic: pick and claim at once; the others are there to compare with it:"
+        " optimistic_loop reads what is ready and tries each in turn, optimistic_random at random among the first",
+        choices=("optimistic", "optimistic_loop", "optimistic_random"),
+    ),
     "lease_s": Spec(meaning="seconds without a heartbeat until an instance is given up", low=0.1, high=YEAR_S),
     "heartbeat_s": Spec(meaning="seconds between two heartbeats; a third of lease_s at most", low=0.05, high=YEAR_S),
     "max_attempts": Spec(meaning="failed or expired attempts until a todo is set aside as failed", low=1, high=1000),

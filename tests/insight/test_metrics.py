@@ -6,8 +6,8 @@ from longpole.model import Event, EventKind
 SECOND = 1_000_000
 
 
-def _event(at_s, kind, todo="a", *, instance: str | None = "x", token: int | None = 1):
-    return Event(seq=at_s, at=at_s * SECOND, kind=kind, todo=todo, instance=instance, token=token)
+def _event(at_s, kind, todo="a", *, instance: str | None = "x", token: int | None = 1, data=None):
+    return Event(seq=at_s, at=at_s * SECOND, kind=kind, todo=todo, instance=instance, token=token, data=data)
 
 
 def test_an_empty_journal_has_empty_metrics():
@@ -65,3 +65,33 @@ def test_the_quarantine_after_a_failure_is_not_a_second_failure():
     events = [_event(0, EventKind.CLAIMED), _event(1, EventKind.FAILED), _event(1, EventKind.QUARANTINED)]
 
     assert fold(events, now=SECOND).failed == 1
+
+
+def test_contention_is_the_share_of_attempts_that_others_spoiled():
+    # x: claims after 3 lost attempts and 2 empty selections, then at once; y: claims after 1 lost attempt
+    events = [
+        _event(
+            0, EventKind.CLAIMED, token=1, data={"lost_attempts": 3, "empty_selections": 2, "news": "of a later day"}
+        ),
+        _event(1, EventKind.CLAIMED, token=2),
+        _event(2, EventKind.CLAIMED, "b", instance="y", data={"lost_attempts": 1}),
+    ]
+
+    metrics = fold(events, now=SECOND)
+
+    assert (metrics.claimed, metrics.lost_attempts, metrics.empty_selections) == (3, 4, 2)
+    assert metrics.lock_contention_rate == 6 / 9
+    assert metrics.lock_contention_rate_spec == 4 / 7
+    assert [(one.lost_attempts, one.empty_selections) for one in metrics.instances] == [(3, 2), (1, 0)]
+
+
+def test_before_the_first_attempt_there_is_no_rate_of_contention():
+    document = fold([], now=0).as_document()
+
+    assert (document["lock_contention_rate"], document["lock_contention_rate_spec"]) == (None, None)
+
+
+def test_claims_that_nobody_was_in_the_way_of_are_without_contention():
+    document = fold([_event(0, EventKind.CLAIMED)], now=SECOND).as_document()
+
+    assert (document["lock_contention_rate"], document["lock_contention_rate_spec"]) == (0, 0)

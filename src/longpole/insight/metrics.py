@@ -19,6 +19,9 @@ ENDS = {
     EventKind.EXPIRED: "expired",
 }
 """The events that end a claim, and the count that each of them raises."""
+IN_THE_WAY = ("lost_attempts", "empty_selections")
+"""What the data of a `claimed` event counts: what its instance met with before it got this todo."""
+COUNTS = ("claimed", *ENDS.values(), *IN_THE_WAY)
 
 
 class InstanceMetrics(Value):
@@ -30,11 +33,19 @@ class InstanceMetrics(Value):
     failed: int = 0
     released: int = 0
     expired: int = 0
+    lost_attempts: int = 0
+    empty_selections: int = 0
     busy_s: float = 0.0
 
 
 class Metrics(Value):
-    """What all instances have done, sums and each for itself in the order in which they first claimed."""
+    """What all instances have done, sums and each for itself in the order in which they first claimed.
+
+    An attempt is lost if another instance was quicker to change the todo. A selection is empty in this sense if it
+    found nothing although work was ready; to ask while nothing is ready is neither. `lock_contention_rate` is the
+    share of both in all attempts, `lock_contention_rate_spec` that of the lost ones as the specification has it,
+    failed_claims / total_claim_attempts. None before the first attempt.
+    """
 
     claimed: int
     completed: int
@@ -42,6 +53,10 @@ class Metrics(Value):
     failed: int
     released: int
     expired: int
+    lost_attempts: int
+    empty_selections: int
+    lock_contention_rate: float | None
+    lock_contention_rate_spec: float | None
     busy_s: float
     instances: tuple[InstanceMetrics, ...]
 
@@ -54,12 +69,14 @@ class _Tally:
     """The counts of one instance while the journal is read."""
 
     def __init__(self) -> None:
-        self.counts = dict.fromkeys(("claimed", *ENDS.values()), 0)
+        self.counts = dict.fromkeys(COUNTS, 0)
         self._open: set[tuple[str | None, int | None]] = set()
         self._since = self._busy = 0
 
     def begin(self, event: Event) -> None:
         self.counts["claimed"] += 1
+        for name in IN_THE_WAY:
+            self.counts[name] += (event.data or {}).get(name, 0)
         if not self._open:
             self._since = event.at
         self._open.add((event.todo, event.token))
@@ -87,6 +104,19 @@ def fold(events: Iterable[Event], *, now: int) -> Metrics:
             tally = tallies.setdefault(event.instance, _Tally())
             tally.begin(event) if event.kind == EventKind.CLAIMED else tally.end(event)
     instances = tuple(tally.closed(name, now) for name, tally in tallies.items())
-    sums = {name: sum(getattr(one, name) for one in instances) for name in ("claimed", *ENDS.values())}
+    sums = {name: sum(getattr(one, name) for one in instances) for name in COUNTS}
     sums["completed"] += by_hand
-    return Metrics(**sums, completed_by_hand=by_hand, busy_s=sum(one.busy_s for one in instances), instances=instances)
+    lost, empty = sums["lost_attempts"], sums["empty_selections"]
+    return Metrics(
+        **sums,
+        completed_by_hand=by_hand,
+        lock_contention_rate=_share(lost + empty, sums["claimed"]),
+        lock_contention_rate_spec=_share(lost, sums["claimed"]),
+        busy_s=sum(one.busy_s for one in instances),
+        instances=instances,
+    )
+
+
+def _share(in_vain: int, claimed: int) -> float | None:
+    attempts = in_vain + claimed
+    return in_vain / attempts if attempts else None
