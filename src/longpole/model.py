@@ -166,3 +166,22 @@ class Event(Value):
     why: str | None = None
     data: dict[str, Any] | None = None
     cursor: str = ""
+
+
+class Copied(Value):
+    """What was copied of one project. `given_up`: the instances at work in the original, which the copy gives up."""
+
+    project: str
+    todos: int
+    dependencies: int
+    instances: int
+    events: int
+    given_up: tuple[str, ...] = ()
+
+
+class Copy(Value):
+    """What was copied from one database into another, both as they may be printed."""
+
+    source: str
+    target: str
+    projects: tuple[Copied, ...]

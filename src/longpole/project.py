@@ -17,13 +17,13 @@ from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, Self
 
     from longpole.insight.examination import Finding
     from longpole.insight.metrics import Metrics
     from longpole.interchange.values import ImportReport
-    from longpole.model import Event, InstanceInfo, Todo
+    from longpole.model import Copy, Event, InstanceInfo, Todo
     from longpole.settings import Settings
     from longpole.store import Store
     from longpole.store.additions import Addition
@@ -74,7 +74,26 @@ def restore(file: str, url: str | None = None, *, clock: Clock | None = None) ->
     """
     from longpole.store import backups
 
-    return backups.restore(file, (url or database()).removeprefix("sqlite:///"), clock or Clock())
+    return backups.restore(file, url or database(), clock or Clock())
+
+
+def copy(
+    source: str,
+    target: str,
+    *,
+    project: str | None = None,
+    anyway: bool = False,
+    progress: Callable[[str, int], None] | None = None,
+    clock: Clock | None = None,
+) -> Copy:
+    """Copy a project, or all, from one database into another, which may be of the other engine; see store.copying.
+
+    Raises InvalidInputError where instances are live in the source (unless `anyway`: the copy gives them up) or the
+    target has the project already, StorageUnavailableError; the target stays as it was then.
+    """
+    from longpole.store import copying
+
+    return copying.copy(source, target, project=project, anyway=anyway, progress=progress, clock=clock)
 
 
 class Project:
@@ -92,6 +111,11 @@ class Project:
     def url(self) -> str:
         """The URL of the database."""
         return self._store.engine.url
+
+    @property
+    def place(self) -> str:
+        """The database as it may be printed: its path, or its URL without the password."""
+        return self._store.engine.where
 
     # Adding and editing
 
@@ -285,6 +309,10 @@ class Project:
         """Give the journal's position now: `journal(after=…)` then gives what comes after it."""
         return self._store.look(journal.newest)
 
+    def heard(self) -> int:
+        """Give a number that changes when somebody may have brought work; it costs nothing to ask."""
+        return self._store.engine.mark(self._store.project_id)
+
     def metrics(self) -> Metrics:
         """Count what each instance has claimed and how it ended, and how long each was busy."""
         from longpole.insight import metrics
@@ -308,6 +336,22 @@ class Project:
         from longpole.insight.examination import examine
 
         return examine(self.condition(), self.settings(), self.instances(), self.problems())
+
+    def upgrade(self) -> int:
+        """See to what a dump of another server leaves out of order in the journal; tell how many events it were.
+
+        The schema itself is upgraded whenever a database is opened.
+        """
+        return self._store.act(lambda tx: tx.adopt_events())
+
+    def distribute(self, *, dry_run: bool = False) -> list[str]:
+        """Spread the tables over a Citus cluster by project, and give the statements that were run, or would be.
+
+        Raises InvalidInputError for SQLite, and where the extension is not there.
+        """
+        from longpole.store import distribution
+
+        return distribution.distribute(self._store, dry_run=dry_run)
 
     def back_up(self, path: str) -> None:
         """Copy the whole database to a new file while everybody works on. Raises StorageUnavailableError."""
@@ -364,6 +408,10 @@ class Project:
         self._store.engine.set_durability(settings.durability)
         return settings
 
+    def hurry(self) -> None:
+        """Wait only briefly, from now on, for a server that is away. A signal handler may call it."""
+        self._store.engine.hurry()
+
     def close(self) -> None:
         """Close the database."""
         self._store.close()
@@ -375,7 +423,7 @@ class Project:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<longpole.Project {self.name} in {self.url}>"
+        return f"<longpole.Project {self.name} in {self.place}>"
 
     def _add(self, additions: Sequence[Addition]) -> list[str]:
         from longpole.store import additions as adding
@@ -383,6 +431,7 @@ class Project:
         return self._store.act(lambda tx: adding.add(tx, additions, default_estimate=self._default_estimate(tx)))
 
     def _default_estimate(self, tx: Transaction) -> float:
+        tx.lock_project()  # first: somebody may be about to change it
         return self._store.state(tx).settings.default_estimate_minutes
 
     def _events(self, cursor: str, number: int | None) -> Iterator[Event]:

@@ -13,7 +13,20 @@ def empty(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def longpole(empty):
-    """A folder with a project:
+    """A folder with the sample project in a database file."""
+    return fill(empty)
+
+
+@pytest.fixture(params=["sqlite-file", "postgresql"])
+def everywhere(request, empty, monkeypatch):
+    """A folder with the sample project, once for each engine."""
+    if request.param == "postgresql":
+        monkeypatch.setenv("LONGPOLE_DB", request.getfixturevalue("postgres_url"))
+    return fill(empty)
+
+
+def fill(empty: Inside) -> Inside:
+    """Make the sample project:
 
     schema ──┬── api ───┬── release
              └── page ──┘

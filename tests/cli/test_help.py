@@ -36,7 +36,7 @@ def test_the_front_door_and_the_table_agree_on_the_hot_verbs():
     assert set(VERBS) == HOT
 
 
-@pytest.mark.parametrize("path", [*NAMES, "db upgrade", "db backup", "db restore", "db check"])
+@pytest.mark.parametrize("path", [*NAMES, "db upgrade", "db backup", "db restore", "db check", "db copy"])
 def test_every_verb_has_a_help_and_an_example_of_itself(path):
     command = _command(path)
 

@@ -26,7 +26,7 @@ PATIENCE_S = 30.0
 PID_AND_SLEEP = 'sleep 600 & echo $! > "$0/$LONGPOLE_TODO_ID.grandchild"; echo $$ > "$0/$LONGPOLE_TODO_ID.child"; wait'
 
 
-def make(path: Path, *todos: dict[str, Any], **settings: Any) -> str:
+def make(path: Path | str, *todos: dict[str, Any], **settings: Any) -> str:
     """Make a project of these todos; give its database."""
     with longpole.open(str(path)) as project:
         project.configure(retry_backoff_s=0, **settings)
@@ -40,13 +40,13 @@ def run(database: str, command: list[str], *, instances: int = 1, **options: Any
         return runner.run_instances(project, command, instances=instances, **options)
 
 
-def start(database: str, instances: int, *command: str) -> subprocess.Popen[str]:
+def start(database: str, instances: int, *command: str, folder: Path = ROOT) -> subprocess.Popen[str]:
     """Start a runner as a process of its own."""
     source = str(Path(longpole.__file__).parents[1])
     return subprocess.Popen(
         [sys.executable, "-m", "tests.runner.runs", database, str(instances), *command],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": source},
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{source}{os.pathsep}{ROOT}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -30,9 +30,9 @@ def test_a_killed_commands_todo_is_tried_again_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_claims_and_no_processes(tmp_path, number):
-    database = make(tmp_path / "w.db", {"id": "one"}, {"id": "two"}, {"id": "three"})
-    running = start(database, 2, "sh", "-c", PID_AND_SLEEP, str(tmp_path))
+def test_an_interrupted_run_leaves_no_claims_and_no_processes(tmp_path, shared_url, number):
+    database = make(shared_url, {"id": "one"}, {"id": "two"}, {"id": "three"})
+    running = start(database, 2, "sh", "-c", PID_AND_SLEEP, str(tmp_path), folder=tmp_path)
     pids = [pid_in(tmp_path / f"{todo}.{who}") for todo in ("one", "two") for who in ("child", "grandchild")]
 
     running.send_signal(number)
@@ -58,9 +58,9 @@ def test_a_command_that_ignores_the_request_to_end_is_killed(tmp_path):
     assert not is_running(pid)
 
 
-def test_a_killed_runner_takes_its_commands_along_and_its_claims_return_after_the_lease(tmp_path):
-    database = make(tmp_path / "w.db", {"id": "one"}, {"id": "two"}, lease_s=0.6, heartbeat_s=0.2)
-    running = start(database, 2, "sh", "-c", PID_AND_SLEEP, str(tmp_path))
+def test_a_killed_runner_takes_its_commands_along_and_its_claims_return_after_the_lease(tmp_path, shared_url):
+    database = make(shared_url, {"id": "one"}, {"id": "two"}, lease_s=0.6, heartbeat_s=0.2)
+    running = start(database, 2, "sh", "-c", PID_AND_SLEEP, str(tmp_path), folder=tmp_path)
     pids = [pid_in(tmp_path / f"{todo}.{who}") for todo in ("one", "two") for who in ("child", "grandchild")]
 
     running.kill()

@@ -18,12 +18,13 @@ ISSUES = Path(ROOT, "tests", "fixtures", "beads-issues.jsonl")
 
 
 @pytest.mark.race
-def test_several_instances_complete_every_todo_once_and_after_what_it_waits_for(tmp_path):
+def test_several_instances_complete_every_todo_once_and_after_what_it_waits_for(shared_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the output goes if the database is no file
     #  t0 ─ t3 ─ t6 …
     #  t1 ─ t4 ─ t7 …
     #  t2 ─ t5 ─ t8 …
     after = {f"t{n}": [f"t{n - 3}"] if n >= 3 else [] for n in range(40)}
-    database = make(tmp_path / "w.db", *({"id": todo, "after": waits} for todo, waits in after.items()))
+    database = make(shared_url, *({"id": todo, "after": waits} for todo, waits in after.items()))
 
     summary = run(database, ["sh", "-c", 'test -n "$LONGPOLE_TODO_ID" && cat > /dev/null'], instances=5)
 
@@ -54,9 +55,10 @@ def test_an_imported_project_of_704_records_is_worked_off_by_eight_instances(tmp
     assert len(events(database, "claimed")) == summary.completed
 
 
-def test_a_failing_command_is_tried_until_its_attempts_are_used_up(tmp_path):
+def test_a_failing_command_is_tried_until_its_attempts_are_used_up(shared_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     #  bad ─ after     free
-    database = make(tmp_path / "w.db", {"id": "bad"}, {"id": "after", "after": ["bad"]}, {"id": "free"}, max_attempts=2)
+    database = make(shared_url, {"id": "bad"}, {"id": "after", "after": ["bad"]}, {"id": "free"}, max_attempts=2)
     command = ["sh", "-c", 'test "$LONGPOLE_TODO_ID" != bad || { printf "\\033[31mboom\\033[0m\\n" >&2; exit 3; }']
 
     summary = run(database, command, instances=2)

@@ -8,7 +8,7 @@ import sys
 from longpole import documents
 from longpole.cli import exits
 from longpole.cli.arguments import parse
-from longpole.cli.text import many_lines, one_line
+from longpole.cli.text import many_lines, one_line, without_password
 from longpole.errors import LongpoleError, UsageError
 from longpole.model import Reason
 
@@ -54,9 +54,11 @@ def act(verb: str, values: dict[str, Any]) -> int:
 def report(error: LongpoleError, *, as_json: bool) -> int:
     """Print an error where its reader looks for it; give its exit code."""
     if as_json:
-        put(documents.error(error))
+        document = documents.error(error)
+        document["error"]["message"] = without_password(str(error))
+        put(document)
     else:
-        print(f"longpole: {one_line(str(error))}", file=sys.stderr)
+        print(f"longpole: {without_password(one_line(str(error)))}", file=sys.stderr)
     return error.exit_code
 
 

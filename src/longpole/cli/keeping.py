@@ -8,10 +8,12 @@ import click
 
 from longpole import documents
 from longpole import settings as setting
-from longpole.cli import exits, screen
+from longpole.cli import exits, screen, wording
 from longpole.cli.asked import Asked, Verbs, verb
+from longpole.cli.copying import COPY
+from longpole.cli.distributing import DISTRIBUTE
 from longpole.cli.screen import Column
-from longpole.cli.text import one_line
+from longpole.cli.text import one_line, without_password
 from longpole.errors import LongpoleError, UsageError
 from longpole.settings import SPECS, Settings
 
@@ -51,11 +53,14 @@ def _settings(asked: Asked, *, name: str | None, value: str | None, reset: bool)
 def _upgrade(asked: Asked) -> None:
     """Bring the database to this longpole's schema.
 
-    Every verb does so by itself; the old database is copied first.
+    Every verb does so by itself; a database file is copied first. On PostgreSQL call it, too, after a dump of another
+    server was restored: it puts the journal's events in order there.
     """
     with asked.open() as project:
-        version = project.condition().schema_version
-    asked.tell({"schema_version": version}, f"the database has schema {version}, the newest that this longpole knows")
+        version, adopted = project.condition().schema_version, project.upgrade()
+    said = f"the database has schema {version}, the newest that this longpole knows"
+    more = f"; {wording.plural(adopted, 'event')} of another server put in order" if adopted else ""
+    asked.tell({"schema_version": version, "adopted_events": adopted}, f"{said}{more}")
 
 
 @verb("backup", example="longpole db backup before-the-release.db")
@@ -63,7 +68,8 @@ def _upgrade(asked: Asked) -> None:
 def _backup(asked: Asked, *, file: str) -> None:
     """Copy the database to a new file while everybody works on.
 
-    The copy is consistent, and readable by you alone.
+    The copy is consistent, and readable by you alone. PostgreSQL is backed up by its own tools; `db copy` copies a
+    project out of it.
     """
     with asked.open() as project:
         project.back_up(file)
@@ -75,7 +81,8 @@ def _backup(asked: Asked, *, file: str) -> None:
 def _restore(asked: Asked, *, file: str) -> None:
     """Put a backup in the database's place. The present database is copied beside itself first.
 
-    Instances that hold something lose it: their next act is told so.
+    Instances that hold something lose it: their next act is told so. Into PostgreSQL it is `db copy` that brings
+    a project.
     """
     from longpole.project import restore
 
@@ -113,7 +120,7 @@ def _examine(asked: Asked) -> list[Finding]:
         with asked.open() as project:
             return project.examine()
     except LongpoleError as error:
-        return [Finding(check="database", level="problem", finding=str(error))]
+        return [Finding(check="database", level="problem", finding=without_password(str(error)))]
 
 
 def _tell_settings(now: Settings) -> None:
@@ -134,8 +141,15 @@ def _spoken(value: object) -> str:
 
 _DB = Verbs(
     name="db",
-    help="Upgrade, copy, restore or check the database.",
+    help="Upgrade, back up, restore, check or copy the database.",
     example="longpole db backup before-the-release.db",
-    commands={"upgrade": _upgrade, "backup": _backup, "restore": _restore, "check": _check},
+    commands={
+        "upgrade": _upgrade,
+        "backup": _backup,
+        "restore": _restore,
+        "check": _check,
+        "copy": COPY,
+        "distribute": DISTRIBUTE,
+    },
 )
 COMMANDS: dict[str, click.Command] = {"settings": _settings, "db": _DB, "doctor": _doctor}

@@ -20,7 +20,8 @@ def _run(asked: Asked, *, count: int, strategy: str | None, command: tuple[str, 
 
     Each call gets one todo: as JSON on standard input, and LONGPOLE_TODO_ID, LONGPOLE_TOKEN, LONGPOLE_INSTANCE,
     LONGPOLE_DB and LONGPOLE_PROJECT in its environment. Exit 0 completes the todo, anything else fails the attempt.
-    What it leaves running in the background ends with it. Its output is kept beside the database, under logs/.
+    What it leaves running in the background ends with it. Its output is kept in .longpole/logs, beside the database
+    or, where that is on a server, in this folder.
     """
     from longpole.runner.command import run_command
 
@@ -30,7 +31,7 @@ def _run(asked: Asked, *, count: int, strategy: str | None, command: tuple[str, 
 
 @verb("demo", example="longpole demo")
 @click.option("-n", "--instances", "count", type=int, default=4, show_default=True, help="how many at the same time")
-@click.option("--keep", type=click.Path(), help="keep the demo's database at this path")
+@click.option("--keep", metavar="DATABASE", help="keep the demo's project: in a new file, or on a PostgreSQL server")
 def _demo(asked: Asked, *, count: int, keep: str | None) -> int:
     """Run a small real project from beginning to end, in a database of its own."""
     from longpole.demo.command import demo_command

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from longpole import documents
 from longpole.cli.asked import Asked, verb
 from longpole.durations import parse_minutes
+from longpole.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from longpole.project import Project
 
 AFTER_HELP = "the id of a todo that has to be finished first (may be given again)"
 
 
-@verb("init", example="longpole init\nlongpole --db /var/lib/longpole/work.db init")
+@verb(
+    "init",
+    example="longpole init\nlongpole --db /var/lib/longpole/work.db init\n"
+    "longpole --db postgresql://ann@server/work init",
+)
 def _init(asked: Asked) -> None:
     """Make the database, or say where it is.
 
     Other verbs find it from this folder and from those below. It is .longpole/longpole.db at the top of the
     repository, else in this folder; --db and LONGPOLE_DB name another. File and folder are readable by you alone.
+    On a PostgreSQL server it makes longpole's tables, where they are missing, and the project.
     """
-    from longpole.location import database
-    from longpole.project import open as open_project
-
-    url = asked.db or database()
-    path = url.removeprefix("sqlite:///")
-    existed = os.path.exists(path)  # noqa: PTH110 - the same test as the store's
-    with open_project(url, project=asked.project) as project:
+    project, existed = _made(asked)
+    with project:
         name, todos = project.name, sum(project.status().counts.values())
-    where = os.path.relpath(path) if not os.path.relpath(path).startswith("..") else path
+    where = _near(project.place)
     said = f"{where} exists already: project '{name}' with {todos} todos" if existed else f"made {where}"
     hint = "longpole next --as NAME" if todos else 'longpole add "TITLE", or longpole import FILE'
-    asked.tell({"database": path, "project": name, "created": not existed, "todos": todos}, f"{said}\nnext: {hint}")
+    content = {"database": project.place, "project": name, "created": not existed, "todos": todos}
+    asked.tell(content, f"{said}\nnext: {hint}")
 
 
 @verb(
@@ -79,6 +85,28 @@ def _unlink(asked: Asked, *, todo: str, after: tuple[str, ...]) -> None:
         unlinked = project.unlink(todo, after=after)
     said = f"waits no longer for {', '.join(unlinked)}" if unlinked else f"did not wait for {', '.join(after)}"
     asked.tell({"todo": todo, "unlinked": list(unlinked)}, f"{todo} {said}")
+
+
+def _made(asked: Asked) -> tuple[Project, bool]:
+    """Open the project, made if need be; tell whether its database was there before, or on a server the project."""
+    from longpole.location import database
+    from longpole.project import open as open_project
+
+    url = asked.db or database()
+    path = url.removeprefix("sqlite:///")
+    if "://" not in path:
+        existed = os.path.exists(path)  # noqa: PTH110 - the same test as the store's
+        return open_project(url, project=asked.project), existed
+    with suppress(InvalidInputError):
+        return open_project(url, project=asked.project, create=False), True
+    return open_project(url, project=asked.project), False
+
+
+def _near(place: str) -> str:
+    """Spell a path as seen from here if it lies below; else, as a URL, it stays as it is."""
+    if "://" in place or os.path.relpath(place).startswith(".."):
+        return place
+    return os.path.relpath(place)
 
 
 COMMANDS = {"init": _init, "add": _add, "link": _link, "unlink": _unlink}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from longpole.project import Project
     from longpole.runner import Reporter, RunSummary
 
+PROJECT = "webshop"
 PLAN = Path(__file__).with_name("plan.yaml")
 MINUTE_S = 0.04  # what an estimated minute takes here
 REST_S = 0.3  # so long a killed todo rests before it is given out again
@@ -44,13 +45,16 @@ def run(
 ) -> int:
     """Run the demo and give its exit code: pictures and lines go to `err`, what came of it to `out`.
 
-    `keep`: where the database stays; without it nothing stays. With `as_json` one document is all that is printed,
-    with `quiet` nothing is. Raises InvalidInputError if `keep` is there already.
+    `keep`: the file, or the URL of the PostgreSQL database, where the project stays; without it nothing stays. With
+    `as_json` one document is all that is printed, with `quiet` nothing is. Raises InvalidInputError if the file is
+    there already, or the database has the project.
     """
-    with _database(keep) as path, open_project(str(path), project="webshop") as project:
+    with _database(keep) as url, open_project(url, project=PROJECT) as project:
+        if project.todos():
+            raise InvalidInputError(f"{project.place} has a project '{PROJECT}' already; name another database")
         project.configure(retry_backoff_s=REST_S)
         project.import_text(PLAN.read_text(encoding="utf-8"), format="plan")
-        demo = _Demo(project, instances=instances, keep=keep, out=out or sys.stdout)
+        demo = _Demo(project, instances=instances, keep=project.place if keep else None, out=out or sys.stdout)
         if as_json or quiet:
             summary, _ = demo.work(Silence())
             if as_json:
@@ -60,14 +64,15 @@ def run(
 
 
 @contextmanager
-def _database(keep: str | None) -> Iterator[Path]:
-    if keep is None:
+def _database(keep: str | None) -> Iterator[str]:
+    path = (keep or "").removeprefix("sqlite:///")
+    if not path:
         with tempfile.TemporaryDirectory(prefix="longpole-demo-") as folder:
-            yield Path(folder, "demo.db")
-    elif Path(keep).exists():
-        raise InvalidInputError(f"{keep} is there already; name a new file to keep the demo's database in")
+            yield str(Path(folder, "demo.db"))
+    elif "://" not in path and Path(path).exists():
+        raise InvalidInputError(f"{path} is there already; name a new file to keep the demo's database in")
     else:
-        yield Path(keep)
+        yield path
 
 
 class _Demo:
@@ -151,5 +156,5 @@ def _next(keep: str | None) -> list[str]:
         "longpole import plan.yaml                or bring a whole plan",
         "longpole run -n 4 -- COMMAND             let four agents work it off",
     ]
-    kept = [f"longpole --db {keep} --project webshop status   look at what the demo left"] if keep else []
+    kept = [f"longpole --db {keep} --project {PROJECT} status   look at what the demo left"] if keep else []
     return [*lines, *kept]

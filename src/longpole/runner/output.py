@@ -66,12 +66,15 @@ def plain(text: str) -> str:
 def folder_beside(url: str) -> Path:
     """Give the folder for the output of a database's runs, made if need be: `.longpole/logs` beside the database.
 
-    A database that is no file has it in the working folder.
+    A database that is no file has it in the working folder. The folder keeps out of version control by itself.
     """
     path = Path(url.partition("sqlite:///")[2] or "x").absolute()
     beside = path.parent if path.parent.name == ".longpole" else path.parent / ".longpole"
     folder = beside / "logs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not beside.exists():
+        beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (beside / ".gitignore").write_text("*\n", encoding="utf-8")
+    folder.mkdir(mode=0o700, exist_ok=True)
     _prune(folder)
     return folder
 

@@ -88,11 +88,13 @@ class _Run:
         self._logs = folder_beside(project.url)
         self._id, self._serial = secrets.token_hex(8), 0  # what idempotency keys are made of
         self._command = Command(command, project, logs=self._logs, run_id=self._id)
-        self._wakeups, self._guard, self._tally = Wakeups(), Guard(f"{MARK}={self._id}"), Tally()
+        self._wakeups = Wakeups(on_stop=project.hurry)
+        self._guard, self._tally = Guard(f"{MARK}={self._id}"), Tally()
         self._seats: list[Seat] = []
         self._reason: Reason | None = None
         self._ask_at, self._pause_s = 0.0, ASK_FIRST_S
-        self._beat_at = self._look_at = 0.0
+        self._beat_at = self._look_at = self._read_at = 0.0
+        self._heard = -1
         self._cursor = project.cursor()
         self._refused_since: float | None = None
         self._lease_s = project.settings().lease_s
@@ -336,9 +338,8 @@ class _Run:
 
     def _look(self) -> None:
         """Read the journal on: what others committed may bring work, or take a claim away."""
-        events = list(self._project.journal(after=self._cursor))
+        events = self._news()
         if events:
-            self._cursor = events[-1].cursor
             self._ask_at = min(self._ask_at, time.monotonic())
             self._pause_s = ASK_FIRST_S
         for event in events:
@@ -349,6 +350,16 @@ class _Run:
         self._reporter.tick(events)
         idle = any(seat.is_idle for seat in self._seats)
         self._look_at = time.monotonic() + min(POLL_S if idle else LOOK_S, self._reporter.poll_s)
+
+    def _news(self) -> list[Event]:
+        """Read what has been written since, if anything can have been: asking often costs a server something."""
+        heard, now = self._project.heard(), time.monotonic()
+        if heard == self._heard and now < self._read_at:
+            return []
+        self._heard, self._read_at = heard, now + LOOK_S
+        events = list(self._project.journal(after=self._cursor))
+        self._cursor = events[-1].cursor if events else self._cursor
+        return events
 
     def _expired(self, event: Event) -> None:
         for seat in self._seats:
@@ -397,20 +408,29 @@ class _Run:
         for seat in seats:
             ending = self._finish(seat)
             assert seat.claim is not None
-            with suppress(LongpoleError):
+            try:
                 if ending.is_success:
                     seat.instance.complete(seat.claim.todo.id, seat.claim.token)
                     self._completed(seat, ending)
                 else:
                     self._fail(seat, ending)
+            except StorageUnavailableError:
+                return  # each further one would wait as long
+            except LongpoleError:
+                continue
 
     def _leave(self) -> None:
         """Whatever happened: leave no command running and no claim held."""
         for seat in self._seats:
             if seat.child:
                 self._finish(seat)
-            with suppress(LongpoleError):
+        for seat in self._seats:
+            try:
                 seat.instance.unregister()
+            except StorageUnavailableError:
+                return  # each further one would wait as long for a server that is away; their leases end by themselves
+            except LongpoleError:
+                continue
 
     def _note(
         self, kind: Kind, seat: Seat, *, seconds: float = 0.0, detail: str = "", process_id: int | None = None

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Self
 
@@ -25,6 +26,9 @@ class Wakeups:
     """
 
     stops = 0  # how often the runner was told to stop
+
+    def __init__(self, *, on_stop: Callable[[], None]) -> None:
+        self._on_stop = on_stop
 
     def __enter__(self) -> Self:
         self._selector = selectors.DefaultSelector()
@@ -76,6 +80,7 @@ class Wakeups:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stops += 1
+        self._on_stop()
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:

@@ -5,26 +5,28 @@ from __future__ import annotations
 import os
 
 from longpole.errors import InvalidInputError, StorageUnavailableError
-from longpole.store import migrate
+from longpole.store import migrate, open_engine
+from longpole.store.copying import begin_anew
 from longpole.store.sqlite import look_at, open_sqlite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from longpole.clock import Clock
-    from longpole.store.dialect import Transaction
 
-# A backup is a step back in time, after which numbers would be given out again that somebody still holds.
-# A jump keeps whoever claimed after the backup from acting on what others claim now.
-JUMP = 1_000_000
 ENDINGS = ("", "-wal", "-shm", "-turn")
 
 
-def restore(file: str, path: str, clock: Clock) -> str | None:
+def restore(file: str, url: str, clock: Clock) -> str | None:
     """Put a backup in the place of a database; give the name of the copy of what stood there, None if nothing did.
 
     All instances of the backup are given up: their processes worked on something else meanwhile.
-    Raises InvalidInputError if the file is no sound backup of longpole's, StorageUnavailableError.
+    Raises InvalidInputError if the file is no sound backup of longpole's, or the database no file;
+    StorageUnavailableError.
     """
+    path = url.removeprefix("sqlite:///")
+    if "://" in path:
+        with open_engine(url, clock, create=False) as engine:
+            engine.replace_with(file)  # says what to do instead
     _check(file)
     mark = f"{clock.now() // 1_000_000}-{os.urandom(3).hex()}"
     kept = f"{path}.before-restore-{mark}.backup" if os.path.exists(path) else None
@@ -48,7 +50,9 @@ def _prepare(file: str, anew: str, clock: Clock) -> None:
         engine.replace_with(file)
         migrate.prepare(engine, keep=False)
         with engine.write(0) as tx:
-            _begin_anew(tx)
+            # A backup is a step back in time, after which numbers would be given out again that somebody still holds.
+            for (project_id,) in tx.all("SELECT project_id FROM project"):
+                begin_anew(tx, project_id)
 
 
 def _set_aside(path: str, kept: str, clock: Clock) -> None:
@@ -71,10 +75,3 @@ def _check(file: str) -> None:
     if problems or not version:
         found = problems[0] if problems else "no longpole database"
         raise InvalidInputError(f"{file} is no sound backup ({found}); choose another file")
-
-
-def _begin_anew(tx: Transaction) -> None:
-    tx.run("UPDATE fleet SET next_instance = next_instance + ?, sweep_due_at = 0, clock_mark = ''", (JUMP,))
-    tx.run("UPDATE todo SET token = token + ?", (JUMP,))
-    # The sweep that is due now finds them, and returns what they hold.
-    tx.run("UPDATE instance SET lease_expires_at = 0 WHERE state = 'live'")
