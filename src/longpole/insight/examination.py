@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from longpole.store.condition import FileCondition
+from longpole.store.postgres_condition import PostgresCondition
 from longpole.value import Value
 
 TYPE_CHECKING = False
@@ -12,9 +14,10 @@ if TYPE_CHECKING:
     from longpole.settings import Settings
     from longpole.store.condition import Condition
 
-SAFE_SQLITE = (3, 51, 3)
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
 LARGE_WAL_BYTES = 256 << 20
 EARLIEST = 1_767_225_600_000_000  # 2026: a clock before the first release of longpole is wrong
+STEP_S = 1.0  # transactions that overlap may be ahead of each other by a little
 FEW_BEATS = 3  # leases shorter than this many heartbeats end when a machine is merely busy
 
 
@@ -29,52 +32,60 @@ class Finding(Value):
 def examine(
     condition: Condition, settings: Settings, instances: Sequence[InstanceInfo], problems: Sequence[str]
 ) -> list[Finding]:
-    """Judge the database's condition, SQLite's own findings, the settings and the live instances."""
+    """Judge the database's condition, the engine's own findings, the settings and the live instances."""
+    from longpole.insight import examination_postgres as server
+
     return [
-        *_database(condition, problems),
-        *_permissions(condition),
+        finding("database", OK, f"{condition.place}, schema {condition.schema_version}"),
+        *(_file(condition) if isinstance(condition, FileCondition) else ()),
+        *(server.examine(condition, settings) if isinstance(condition, PostgresCondition) else ()),
+        *_integrity(problems),
         *_settings(settings),
         *_instances(instances, condition.now),
         *_clock(condition),
     ]
 
 
-def _database(condition: Condition, problems: Sequence[str]) -> Iterator[Finding]:
-    yield _ok("database", f"{condition.path}, schema {condition.schema_version}")
-    spelled = ".".join(map(str, condition.sqlite_version))
-    if condition.sqlite_version < SAFE_SQLITE:
-        yield _problem("sqlite", f"SQLite {spelled} can corrupt a database under load; install a newer apsw")
-    else:
-        yield _ok("sqlite", spelled)
-    yield _ok("file system", condition.file_system or "not told by this system; it must be a local disk")
-    if problems:
-        yield _problem("integrity", f"{problems[0]} ({len(problems)} in all); `longpole db restore` a backup")
-    else:
-        yield _ok("integrity", "sound")
+def finding(check: str, level: str, said: str) -> Finding:
+    """Make a finding, in one line that ends with what to do next."""
+    return Finding(check=check, level=level, finding=said)
+
+
+def _file(condition: FileCondition) -> Iterator[Finding]:
+    yield finding("sqlite", OK, ".".join(map(str, condition.sqlite_version)))
+    yield finding("file system", OK, condition.file_system or "not told by this system; it must be a local disk")
     size = f"{condition.wal_bytes / (1 << 20):.1f} MiB"
     if condition.wal_bytes > LARGE_WAL_BYTES:
-        yield _warning("write-ahead log", f"{size}: some process reads for very long; find and end it")
+        yield finding("write-ahead log", WARNING, f"{size}: some process reads for very long; find and end it")
     else:
-        yield _ok("write-ahead log", size)
+        yield finding("write-ahead log", OK, size)
+    yield from _permissions(condition)
 
 
-def _permissions(condition: Condition) -> Iterator[Finding]:
+def _integrity(problems: Sequence[str]) -> Iterator[Finding]:
+    if problems:
+        yield finding("integrity", PROBLEM, f"{problems[0]} ({len(problems)} in all); go back to a backup")
+    else:
+        yield finding("integrity", OK, "sound")
+
+
+def _permissions(condition: FileCondition) -> Iterator[Finding]:
     readable = [path for path, mode in condition.modes if mode & 0o077 and path.startswith(condition.path)]
     writable = [path for path, mode in condition.modes if mode & 0o022 and path not in readable]
     if readable or writable:
-        yield _warning("permissions", f"others may get at {', '.join((*readable, *writable))}; chmod go= them")
+        yield finding("permissions", WARNING, f"others may get at {', '.join((*readable, *writable))}; chmod go= them")
     else:
-        yield _ok("permissions", "readable by you alone")
+        yield finding("permissions", OK, "readable by you alone")
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.lease_s < FEW_BEATS * settings.heartbeat_s:
         advice = f"lease_s {settings.lease_s:g} is less than {FEW_BEATS} × heartbeat_s {settings.heartbeat_s:g}"
-        yield _warning("settings", f"{advice}: one late heartbeat may cost an instance its claims")
+        yield finding("settings", WARNING, f"{advice}: one late heartbeat may cost an instance its claims")
     else:
-        yield _ok("settings", f"lease {settings.lease_s:g} s, heartbeat {settings.heartbeat_s:g} s")
+        yield finding("settings", OK, f"lease {settings.lease_s:g} s, heartbeat {settings.heartbeat_s:g} s")
     if settings.durability != "full":
-        yield _warning("durability", f"{settings.durability}: a power cut may take back what was answered last")
+        yield finding("durability", WARNING, f"{settings.durability}: a power cut may take back what was answered last")
 
 
 def _instances(instances: Sequence[InstanceInfo], now: int) -> Iterator[Finding]:
@@ -82,28 +93,20 @@ def _instances(instances: Sequence[InstanceInfo], now: int) -> Iterator[Finding]
     for one in silent:
         silent_s = (now - one.heartbeat_at) / 1e6
         holds = f" and holds {', '.join(one.holding)}" if one.holding else ""
-        yield _warning("instances", f"{one.name} has been silent for {silent_s:.0f} s{holds}; the next claim ends it")
+        yield finding(
+            "instances", WARNING, f"{one.name} has been silent for {silent_s:.0f} s{holds}; the next claim ends it"
+        )
     if not silent:
-        yield _ok("instances", f"{len(instances)} live, none silent")
+        yield finding("instances", OK, f"{len(instances)} live, none silent")
 
 
 def _clock(condition: Condition) -> Iterator[Finding]:
     if condition.now < EARLIEST:
-        yield _problem("clock", "this machine's clock is years behind; set it, leases are judged by it")
-    elif condition.newest_event_at > condition.now:
+        yield finding("clock", PROBLEM, "the database's clock is years behind; set it, leases are judged by it")
+    elif condition.newest_event_at > condition.now + STEP_S * 1e6:
         ahead_s = (condition.newest_event_at - condition.now) / 1e6
-        yield _warning("clock", f"the journal's last act lies {ahead_s:.0f} s in the future; the clock was set back")
+        yield finding(
+            "clock", WARNING, f"the journal's last act lies {ahead_s:.0f} s in the future; the clock was set back"
+        )
     else:
-        yield _ok("clock", "goes on from the journal's last act")
-
-
-def _ok(check: str, finding: str) -> Finding:
-    return Finding(check=check, level="ok", finding=finding)
-
-
-def _warning(check: str, finding: str) -> Finding:
-    return Finding(check=check, level="warning", finding=finding)
-
-
-def _problem(check: str, finding: str) -> Finding:
-    return Finding(check=check, level="problem", finding=finding)
+        yield finding("clock", OK, "goes on from the journal's last act")
