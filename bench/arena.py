@@ -1,32 +1,41 @@
-"""Where contenders meet: a fresh copy of a project's database, and a file for raw commits on the same disk."""
+"""Where contenders meet on SQLite: a fresh copy of a project's file, and a file for raw commits on the same disk."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import longpole
 from bench import databases, graphs
+from bench.contenders import Merged, Raw, Separate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
     from typing import Any
+
+    from bench.contenders import Contender
 
 
 class Templates:
-    """The databases that this run has built, each once."""
+    """The databases that this run has built, each once. See ground.Ground."""
+
+    engine = "sqlite"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.built_s: dict[str, float] = {}
 
+    def arena(self, shape: str, size: int, name: str) -> Arena:
+        """Give an arena with a graph of this shape and size."""
+        return Arena(self.shape(shape, size), name)
+
+    def hub_arena(self, size: int, free: int, name: str) -> Arena:
+        """Give an arena where so many todos wait for one hub, and some are free."""
+        return Arena(self._template(f"hub-{size}", lambda: graphs.hub(size, free)), name)
+
     def shape(self, shape: str, size: int) -> Path:
         """Give the database of a graph of this shape and size."""
         return self._template(f"{shape}-{size}", lambda: graphs.SHAPES[shape](size))
-
-    def hub(self, size: int, free: int) -> Path:
-        """Give a database where so many todos wait for one hub, and some are free."""
-        return self._template(f"hub-{size}", lambda: graphs.hub(size, free))
 
     def _template(self, name: str, todos: Callable[[], Iterable[dict[str, Any]]]) -> Path:
         path = self.folder / f"{name}.db"
@@ -39,11 +48,21 @@ class Arena:
     """A project copied from a template, warmed up; while it is open its write-ahead logs keep their steady size."""
 
     def __init__(self, template: Path, name: str) -> None:
-        self.path = databases.copy(template, template.with_name(f"arena-{name}.db"))
-        self.raw_path = self.path.with_name(f"raw-{name}.db")
-        self._raw = databases.make_raw(self.raw_path, databases.page_size(self.path))
-        self._project = longpole.open(str(self.path))
-        databases.warm(self.path, self._project)
+        path = databases.copy(template, template.with_name(f"arena-{name}.db"))
+        self.url = str(path)
+        self.raw_path = path.with_name(f"raw-{name}.db")
+        self._raw = databases.make_raw(self.raw_path, databases.page_size(path))
+        self._project = longpole.open(self.url)
+        databases.warm(path, self._project)
+
+    def contenders(self) -> dict[str, Contender]:
+        """Give the raw commits, both kinds of cycle, and raw commits that take turns as longpole's do."""
+        return {
+            "raw": Raw(self.raw_path),
+            "merged": Merged(self.url),
+            "separate": Separate(self.url),
+            "raw_fair": Raw(self.raw_path, fair=True),
+        }
 
     def claim_hub(self) -> None:
         """Let an instance hold the hub for as long as the arena stands."""
@@ -57,7 +76,7 @@ class Arena:
         """Close and remove both files."""
         self._project.close()
         self._raw.close()
-        databases.remove(self.path)
+        databases.remove(Path(self.url))
         databases.remove(self.raw_path)
 
     def __enter__(self) -> Self:

@@ -1,22 +1,19 @@
-"""How many claims a second, as a share of what the disk and SQLite give a bare one-row commit in the same run."""
+"""How many claims a second, as a share of what disk and database give a bare one-row commit in the same run."""
 
 from __future__ import annotations
 
 import statistics
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.arena import Arena
-from bench.contenders import Merged, Raw, Separate
 from bench.figures import Figure
 from bench.fleet import Fleet
 from bench.options import spelled_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from bench.arena import Templates
-    from bench.contenders import Contender
     from bench.fleet import Slice
+    from bench.ground import Ground
     from bench.options import Options
 
 MORE_ROUNDS = 3
@@ -24,13 +21,27 @@ STEADY = 1.5  # a duel counts if its two raw slices differ by less: some disks c
 FAST = 1000  # raw commits a second by which a disk is called fast; a throttled one hides what an act costs itself
 WARM_UP = 3  # the first slice of each contender, this fraction of the others, fills caches and is not counted
 OTHER_SHAPE_AT = 100_000
+LABELS = {
+    "merged": "merged cycles",
+    "unkeyed": "merged cycles without a key",
+    "separate": "separate cycles",
+    "batch": "todos in batches of 10",
+    "raw_fair": "raw with fair turns",
+}
 TARGETS = {
-    ("merged", 100_000, 1): 0.7,
-    ("merged", 100_000, 8): 0.6,
-    ("merged", 1_000_000, 1): 0.45,
-    ("merged", 1_000_000, 8): 0.45,
-    ("separate", 100_000, 1): 0.38,
-    ("separate", 100_000, 8): 0.38,
+    "sqlite": {
+        ("merged", 100_000, 1): 0.7,
+        ("merged", 100_000, 8): 0.6,
+        ("merged", 1_000_000, 1): 0.45,
+        ("merged", 1_000_000, 8): 0.45,
+        ("separate", 100_000, 1): 0.38,
+        ("separate", 100_000, 8): 0.38,
+    },
+    "postgresql": {
+        (name, size, processes): target
+        for name, processes, target in (("merged", 1, 0.50), ("merged", 8, 0.45), ("batch", 8, 0.90))
+        for size in (1000, 100_000, 1_000_000)
+    },
 }
 
 
@@ -54,36 +65,33 @@ class Duel(NamedTuple):
         return faster < STEADY * slower
 
 
-def measure(options: Options, templates: Templates) -> tuple[dict[str, Any], list[Figure]]:
+def measure(options: Options, ground: Ground) -> tuple[dict[str, Any], list[Figure]]:
     """Measure every size with every number of processes, and the second shape at one size."""
     cases = [("layered", size) for size in options.sizes] + [("project", options.up_to(OTHER_SHAPE_AT))]
     found = [
-        _case(options, templates, shape=shape, size=size, processes=processes)
+        _case(options, ground, shape=shape, size=size, processes=processes)
         for shape, size in cases
         for processes in options.processes
     ]
-    return {"cases": found}, [figure for case in found for figure in _figures(case)]
+    targets = TARGETS[ground.engine]
+    return {"cases": found}, [figure for case in found for figure in _figures(case, targets)]
 
 
-def _case(options: Options, templates: Templates, *, shape: str, size: int, processes: int) -> dict[str, Any]:
-    with Arena(templates.shape(shape, size), "claims") as arena:
-        contenders: dict[str, Contender] = {
-            "raw": Raw(arena.raw_path),
-            "merged": Merged(arena.path),
-            "separate": Separate(arena.path),
-            "raw_fair": Raw(arena.raw_path, fair=True),
-        }
+def _case(options: Options, ground: Ground, *, shape: str, size: int, processes: int) -> dict[str, Any]:
+    with ground.arena(shape, size, "claims") as arena:
+        contenders = arena.contenders()
+        rivals = [name for name in contenders if name != "raw"]
         with Fleet(contenders, processes) as fleet:
             for name in contenders:
                 fleet.measure(name, options.seconds / WARM_UP, arena.refill)
-            duels = _duels(fleet, options, [*contenders][1:], arena.refill)
+            duels = _duels(fleet, options, rivals, arena.refill)
     return {
         "shape": shape,
         "size": size,
         "processes": processes,
-        "built_s": templates.built_s[f"{shape}-{size}"],
+        "built_s": ground.built_s[f"{shape}-{size}"],
         "raw": _summed_up([duel.before for duel in duels]),
-        **{name: _judged([duel for duel in duels if duel.name == name]) for name in [*contenders][1:]},
+        **{name: _judged([duel for duel in duels if duel.name == name]) for name in rivals},
     }
 
 
@@ -131,16 +139,16 @@ def _summed_up(slices: list[Slice]) -> dict[str, Any]:
     }
 
 
-def _figures(case: dict[str, Any]) -> list[Figure]:
+def _figures(case: dict[str, Any], targets: Mapping[tuple[str, int, int], float]) -> list[Figure]:
     shape = "" if case["shape"] == "layered" else f", {case['shape']} shape"
     size, processes = case["size"], case["processes"]
     where = f"{spelled_size(size)}{shape}, {processes} process{'es' if processes > 1 else ''}"
     figures = [Figure(f"raw commits, {where}", case["raw"]["rate"], "/s", note=_cpu(case["raw"]))]
-    for name in ("merged", "separate"):
-        target = None if shape else TARGETS.get((name, size, processes))
-        figures.append(Figure(f"{name} cycles of raw, {where}", case[name]["share"], at_least=target))
-        figures.append(Figure("— while the disk was fast", case[name]["share_fast"], note=_cpu(case[name])))
-    figures.append(Figure(f"raw with fair turns of raw, {where}", case["raw_fair"]["share"]))
+    for name in (name for name in LABELS if name in case):
+        target = None if shape else targets.get((name, size, processes))
+        figures.append(Figure(f"{LABELS[name]} of raw, {where}", case[name]["share"], at_least=target))
+        if name != "raw_fair":
+            figures.append(Figure("— while the disk was fast", case[name]["share_fast"], note=_cpu(case[name])))
     return figures
 
 

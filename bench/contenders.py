@@ -89,41 +89,41 @@ class Raw:
         self._database.close()
 
 
-class _Longpole:
-    """What the contenders that use longpole have in common."""
+class Longpole:
+    """What the contenders that use longpole have in common. Only while it acts is a process a live instance."""
 
-    def __init__(self, path: Path, *, mode: str = "full", strategy: str | None = None, waits: bool = False) -> None:
-        self._path, self._mode, self._strategy, self._waits = str(path), mode, strategy, waits
+    def __init__(self, url: str, *, mode: str = "full", strategy: str | None = None, waits: bool = False) -> None:
+        self._url, self._mode, self._strategy, self._waits = url, mode, strategy, waits
 
     def open(self) -> None:
-        """Open the project and register."""
-        self._project = longpole.open(self._path)
+        """Open the project."""
+        self._project = longpole.open(self._url)
         durability(self._project, self._mode)
         self._lock = _LockWait(self._project._store.engine) if self._waits else None  # noqa: SLF001 - see _LockWait
-        self._me: Instance = self._project.register()
-        self._claim: Claim | None = None
 
     def begin(self) -> None:
-        """Nothing to get ready."""
+        """Register."""
+        self._me: Instance = self._project.register()
 
     def end(self) -> None:
-        """Nothing is in hand."""
+        """Unregister."""
+        self._me.unregister()
 
     def close(self) -> None:
-        """Unregister and close the project."""
-        self._me.unregister()
+        """Close the project."""
         self._project.close()
 
     def _next(self) -> Claim | None:
-        claims = self._me.claim(strategy=self._strategy, key=_key())
+        claims = self._me.claim(strategy=self._strategy, key=drawn_key())
         return claims[0] if claims else None
 
 
-class Merged(_Longpole):
+class Merged(Longpole):
     """Complete a todo and claim the next, in one transaction. Latency: of the cycle, or of the wait for the lock."""
 
     def begin(self) -> None:
-        """Claim a first todo."""
+        """Register and claim a first todo."""
+        super().begin()
         self._claim = self._next()
 
     def act(self) -> float | None:
@@ -131,29 +131,34 @@ class Merged(_Longpole):
         if self._claim is None:
             return None
         began = time.monotonic()
-        claims = self._claim.complete_and_claim(strategy=self._strategy, key=_key())
+        claims = self._claim.complete_and_claim(strategy=self._strategy, key=drawn_key())
         took = time.monotonic() - began
         self._claim = claims[0] if claims else None
         return self._lock.seconds if self._lock else took
 
     def end(self) -> None:
-        """Complete the last todo."""
+        """Complete the last todo and unregister."""
         if self._claim:
             self._claim.complete()
+        super().end()
 
 
-class Separate(_Longpole):
-    """Claim a todo, then complete it, in two transactions. Latency: of the claim alone."""
+class Separate(Longpole):
+    """Claim a todo, then complete it, in two transactions. Latency: of the claim alone, or of the completion."""
+
+    def __init__(self, url: str, *, mode: str = "full", strategy: str | None = None, part: str = "claim") -> None:
+        super().__init__(url, mode=mode, strategy=strategy)
+        self._part = part
 
     def act(self) -> float | None:
         """Claim and complete one todo."""
         began = time.monotonic()
         claim = self._next()
-        took = time.monotonic() - began
+        claimed = time.monotonic()
         if claim is None:
             return None
-        claim.complete(key=_key())
-        return took
+        claim.complete(key=drawn_key())
+        return claimed - began if self._part == "claim" else time.monotonic() - claimed
 
 
 class _LockWait:
@@ -182,6 +187,6 @@ class _TimedDoor:
         self._door.__exit__(*exception)
 
 
-def _key() -> str:
+def drawn_key() -> str:
     """Draw an idempotency key as a caller would, random: it lands on a random page, which costs more than a counter."""
     return uuid.uuid4().hex

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.arena import Arena
 from bench.contenders import Merged, Raw
 from bench.figures import Figure
 from bench.fleet import Fleet
@@ -22,10 +21,10 @@ SLICES = 10.0 / 1.5  # the run is to last 10 s where a slice lasts its usual 1.5
 def measure(options: Options, templates: Templates) -> tuple[dict[str, Any], list[Figure]]:
     """Let all processes saturate the lock for 10 s: with longpole, and raw with SQLite's own turns."""
     processes = max(options.processes)
-    with Arena(templates.shape("layered", options.up_to(SIZE)), "contention") as arena:
+    with templates.arena("layered", options.up_to(SIZE), "contention") as arena:
         contenders: dict[str, Contender] = {
             "raw": Raw(arena.raw_path, waits=True),
-            "longpole": Merged(arena.path, waits=True),
+            "longpole": Merged(arena.url, waits=True),
         }
         with Fleet(contenders, processes) as fleet:
             for name in contenders:

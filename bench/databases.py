@@ -29,7 +29,7 @@ RESET = """
             WHERE e.project_id = todo.project_id AND e.dependent = todo.number)
     WHERE project_id = ? AND status <> 'in_progress'"""
 SETTLE = """
-    UPDATE todo SET status = CASE WHEN unmet THEN 'blocked' ELSE 'ready' END
+    UPDATE todo SET status = CASE WHEN unmet > 0 THEN 'blocked' ELSE 'ready' END
     WHERE project_id = ? AND status <> 'in_progress'"""
 
 

@@ -61,7 +61,7 @@ class Fleet:
     """Processes that each have opened all contenders."""
 
     def __init__(self, contenders: Mapping[str, Contender], processes: int) -> None:
-        # spawn: SQLite's connections must not cross a fork, and the parent holds some.
+        # spawn: a database's connections must not cross a fork, and the parent holds some.
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
         self._processes = []
@@ -74,21 +74,21 @@ class Fleet:
             self._processes.append(process)
         self._heard()
 
-    def run(self, name: str, seconds: float) -> Slice:
-        """Run one contender in all processes for so long, or until work runs out."""
-        self._tell((name, seconds))
-        self._heard()
+    def run(self, name: str, seconds: float, processes: int | None = None) -> Slice:
+        """Run one contender for so long, or until work runs out; in the first few processes alone, None: in all."""
+        self._tell((name, seconds), processes)
+        self._heard(processes)
         start_at = time.monotonic() + RUN_UP_S
-        self._tell(start_at)
-        laps: list[Lap] = self._heard()
-        self._heard()
+        self._tell(start_at, processes)
+        laps: list[Lap] = self._heard(processes)
+        self._heard(processes)
         return _together(laps, start_at, seconds)
 
-    def measure(self, name: str, seconds: float, refill: Callable[[], None]) -> Slice:
+    def measure(self, name: str, seconds: float, refill: Callable[[], None], *, processes: int | None = None) -> Slice:
         """Run one contender for so long in all, refilling the database whenever work runs out."""
         parts: list[Slice] = []
         while (left := seconds - sum(part.window_s for part in parts)) > seconds / 20 or not _acted(parts):
-            parts.append(self.run(name, max(left, SHORTEST_S)))
+            parts.append(self.run(name, max(left, SHORTEST_S), processes))
             if parts[-1].dry:
                 refill()
             if len(parts) > MOST_PARTS:
@@ -106,12 +106,12 @@ class Fleet:
                 process.terminate()
             process.join()
 
-    def _tell(self, order: object) -> None:
-        for pipe in self._pipes:
+    def _tell(self, order: object, processes: int | None = None) -> None:
+        for pipe in self._pipes[:processes]:
             pipe.send(order)
 
-    def _heard(self) -> list[Lap]:
-        return [pipe.recv() for pipe in self._pipes]
+    def _heard(self, processes: int | None = None) -> list[Lap]:
+        return [pipe.recv() for pipe in self._pipes[:processes]]
 
 
 def _serve(pipe: Connection, contenders: dict[str, Contender]) -> None:

@@ -11,13 +11,16 @@ UNITS = {"k": 1000, "M": 1_000_000}
 
 
 class Options(NamedTuple):
-    """See `python -m bench --help`. `seconds`: of one slice."""
+    """See `python -m bench --help`. `seconds`: of one slice. `db`: None for a PostgreSQL of the bench's own."""
 
     sizes: tuple[int, ...]
     processes: tuple[int, ...]
     seconds: float
     rounds: int
     db_folder: Path
+    engine: str = "sqlite"
+    db: str | None = None
+    claimers: tuple[int, ...] = ()
 
     def up_to(self, size: int) -> int:
         """Give the size that a measurement is meant for, or less where the run is to be small."""

@@ -47,12 +47,14 @@ def test_every_size_shape_and_number_of_processes_is_measured(run):
     assert all(case[name].keys() >= {*CONTENDER, "share"} for case in cases for name in ("merged", "separate"))
 
 
-def test_claims_are_timed_in_each_project_behind_a_hub_and_by_both_strategies(run):
+def test_claims_and_completions_are_timed_in_each_project_behind_a_hub_and_by_both_strategies(run):
     document, _ = run
 
     for durability in ("full", "normal"):
         for name in ("60", "120", "hub", "greedy", "critical_path"):
             assert document["latency"][f"{name}/{durability}"].keys() >= QUANTILES
+    for name in ("60", "120"):
+        assert document["latency"][f"completion/{name}"].keys() >= QUANTILES
 
 
 def test_waits_starts_and_memory_are_measured(run):
