@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import longpole
-from longpole.errors import ClaimLostError, InstanceLostError
+from longpole.errors import ClaimLostError, InstanceLostError, StorageUnavailableError
 from tests.reliability.acts import AckFile
 from tests.reliability.checker import Ack
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from longpole.handles import Claim, Instance
     from longpole.project import Project
 
-OVERRUN = 0.002  # how much of the work takes longer than the lease
 POLL_S = 0.01
 
 
 class Agent:
     """A loop of claim and complete under changing instances: a lost one is followed by a new start."""
 
-    def __init__(self, project: Project, acks: AckFile, *, name: str, seed: int, work_s: float) -> None:
-        self._project, self._acks, self._name, self._work_s = project, acks, name, work_s
+    def __init__(self, project: Project, acks: AckFile, *, name: str, seed: int, work_s: float, overrun: float) -> None:
+        self._project, self._acks, self._name = project, acks, name
+        self._work_s, self._overrun = work_s, overrun
         self._rng = random.Random(seed)
         self._lease_s, self._beat_s = project.settings().lease_s, project.settings().heartbeat_s
         self._acts = 0
@@ -102,7 +102,7 @@ class Agent:
         return f"{self._me.name}:{self._acts}"
 
     def _work(self) -> None:
-        if self._rng.random() < OVERRUN:
+        if self._rng.random() < self._overrun:
             time.sleep(self._lease_s * self._rng.uniform(1.1, 2.0))
         elif self._work_s:
             time.sleep(self._rng.uniform(0.0, self._work_s))
@@ -116,6 +116,15 @@ class Agent:
 PAST = {"complete": "completed", "fail": "failed", "release": "released"}
 
 
+def opened(url: str) -> Project:
+    """Open the database. Who starts while the server is away is told so soon, and is started again."""
+    while True:
+        try:
+            return longpole.open(url)
+        except StorageUnavailableError:
+            time.sleep(POLL_S)
+
+
 def main() -> None:
     """Read the command line and work."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -124,9 +133,10 @@ def main() -> None:
     parser.add_argument("--acks", required=True, type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=float, default=0.001, help="seconds that a todo takes at most")
+    parser.add_argument("--overrun", type=float, default=0.002, help="how much of it takes longer than the lease")
     options = parser.parse_args()
-    with longpole.open(options.db) as project, AckFile(options.acks) as acks:
-        Agent(project, acks, name=options.name, seed=options.seed, work_s=options.work).run()
+    with opened(options.db) as project, AckFile(options.acks) as acks:
+        Agent(project, acks, name=options.name, seed=options.seed, work_s=options.work, overrun=options.overrun).run()
 
 
 if __name__ == "__main__":

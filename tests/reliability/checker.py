@@ -306,6 +306,8 @@ class History:
             text = f"{row.id}: row {status} {row.holder} {row.token}, journal {todo.status} {todo.holder} {todo.token}"
             self._broken(Rule.ROWS_DIFFER, text)
         unmet = sum(self._todos[need].status not in SATISFIED for need in row.depends_on)
+        if row.status in {"ready", "blocked"} and row.unmet != unmet + len(row.holds):
+            self._broken(Rule.ROWS_DIFFER, f"{row.id}: counts {row.unmet}, but {unmet} and {row.holds} are open")
         if row.status == "ready" and (unmet or row.holds):
             self._broken(Rule.ROWS_DIFFER, f"{row.id}: ready, but {unmet} dependencies and {row.holds} are open")
         if row.status == "blocked" and not unmet and not row.holds:

@@ -98,7 +98,11 @@ class Strings:
         return {"done": done, "idle": idle, "refused": refused}
 
     def freeze(self, kind: str) -> str:
-        """Stop at the next journal line of this kind, inside its transaction, until a line comes in."""
+        """Stop at the next journal line of this kind, inside its transaction, until a line comes in.
+
+        What an engine does in one step has no inside where it could stop: it goes the long way then.
+        """
+        self._project._store.engine.steps = False
         write = journal.write
 
         def freezing(tx: Any, what: Any, **fields: Any) -> None:

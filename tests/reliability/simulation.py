@@ -1,9 +1,10 @@
-"""A deterministic simulation: many instances on one project in memory, a virtual clock, one seeded source of chance.
+"""A deterministic simulation: many instances on one project, a virtual clock, one seeded source of chance.
 
 Each instance is a generator that yields the seconds until its next act; an act is one transaction of the real
 longpole. Between acts the simulation kills and suspends instances, loses replies, delivers requests a second time
 much later, lets the host sleep, sets its clock, and lets somebody edit the graph. The same seed gives the same
-history. `python -m tests.reliability.simulation --seconds 60` runs as many schedules as fit and names failing seeds.
+history. `python -m tests.reliability.simulation --seconds 60` runs as many schedules as fit and names failing seeds;
+with `--db postgresql://…` each is a project of that database.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Actor:
 class Simulation:
     """One schedule. `run` plays it and gives all violations."""
 
-    def __init__(self, seed: int) -> None:
-        self.world = World(seed)
+    def __init__(self, seed: int, url: str = ":memory:") -> None:
+        self.world = World(seed, url)
         self.steps = self.kills = 0
         self._rng = self.world.rng
         self._life = Life(self.world)
@@ -146,13 +147,13 @@ class Tally(NamedTuple):
     failing: dict[int, list[Violation]]
 
 
-def play(seeds: Iterable[int], *, seconds: float, until: Collection[Rule] = ()) -> Tally:
+def play(seeds: Iterable[int], *, seconds: float, until: Collection[Rule] = (), url: str = ":memory:") -> Tally:
     """Play one schedule a seed until the seeds or the seconds are used up, or until one of these rules was broken."""
     begun, failing, numbers, done = time.monotonic(), {}, Counter[str](), False
     for seed in seeds:
         if done or time.monotonic() - begun > seconds:
             break
-        simulation = Simulation(seed)
+        simulation = Simulation(seed, url)
         violations = simulation.run()
         if violations:
             failing[seed] = violations
@@ -178,8 +179,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--db", default=":memory:", help="default: a database in memory for each schedule")
     options = parser.parse_args()
-    tally = play(itertools.count(options.first), seconds=options.seconds)
+    tally = play(itertools.count(options.first), seconds=options.seconds, url=options.db)
     print(tally._replace(failing={}))
     for seed, violations in tally.failing.items():
         print(f"seed {seed}: {[f'{rule}, at {seq}: {text}' for rule, seq, text in violations[:5]]}")

@@ -15,6 +15,16 @@ def test_no_schedule_breaks_a_promise():
     assert min(tally.kills, tally.claims, tally.expiries) >= 100
 
 
+@pytest.mark.slow
+def test_no_schedule_breaks_a_promise_on_postgresql(postgres_url):
+    tally = play(range(10_000), seconds=5, url=postgres_url)
+
+    print(tally)
+    assert tally.failing == {}, f"play one again with Simulation({next(iter(tally.failing))}, url).run()"
+    assert tally.schedules >= 2
+    assert min(tally.kills, tally.claims) >= 5
+
+
 def test_the_same_seed_gives_the_same_history():
     first, second = Simulation(7), Simulation(7)
 

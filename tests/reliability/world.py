@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 import longpole
@@ -63,11 +64,11 @@ class Odds(NamedTuple):
 
 
 class World:
-    """One project in memory. Instances act on it and note what they were told; `look` judges what has happened."""
+    """One project, empty at first. Instances act on it and note what they were told; `look` judges what happened."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, url: str = ":memory:") -> None:
         self.rng, self.clock, self.odds = random.Random(seed), VirtualClock(), Odds()
-        self.project = longpole.open(":memory:", clock=self.clock)
+        self.project = longpole.open(url, clock=self.clock, project=f"schedule {uuid.uuid4()}")
         self.ids, todos = self._drawn_todos()
         self.history = History(pairs(todos), max_attempts=MAX_ATTEMPTS, one_each=True)
         self.acks: list[Ack] = []

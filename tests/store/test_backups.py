@@ -41,6 +41,7 @@ def test_a_claim_of_before_the_restore_is_refused_after_it(path, backup):
             claim.complete()
         (fresh,) = project.register("fresh", heartbeat=False).claim()
         assert fresh.token > claim.token
+        assert fresh.attempt == 1
         fresh.complete()
 
 

@@ -89,6 +89,8 @@ def read(request, postgres_server):
 
     own-9 ── own-39 (the least urgent)      own-0 … own-38, thousands of others
     """
+    if request.param is fresh and postgres.version(postgres_server) < 18:
+        pytest.skip("before 18 a table that was never analysed may have its ready todos sorted (decision 0013)")
     with postgres.schema(postgres_server) as url, longpole.open(url) as project:
         alone(project)
         project.configure(lease_s=86400, max_hold_s=86400, max_attempts=1000, retry_backoff_s=0)

@@ -84,9 +84,13 @@ def open_store(url: str, project: str, clock: Clock | None, *, create: bool = Tr
     `create` off, for a project that is not there.
     """
     engine = open_engine(url, clock, create=create)
-    try:
+
+    def prepared() -> Store:
         migrate.prepare(engine)
         return Store(engine, project, create=create)
+
+    try:
+        return engine.patiently(prepared)
     except BaseException:
         engine.close()
         raise

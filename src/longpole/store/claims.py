@@ -60,9 +60,11 @@ ORDERS = {
 TAKE = """
     UPDATE todo SET status = 'in_progress', holder = ?, token = token + 1, attempts = attempts + 1,
         claimed_at = ?, progress_percent = NULL
-    WHERE project_id = ? AND status = 'ready' AND number {pick}"""
+    WHERE project_id = ? AND {pick}"""
 RETURNING = " RETURNING number, token, attempts, urgency, critical_path_minutes"
-FIRST = "= (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1 {lock})"
+# The row is locked as it is ready. To ask for the status again in the UPDATE itself would let PostgreSQL look the
+# number up in an index over all ready todos (15 to 17 read it whole: 15,000 entries for a claim).
+FIRST = "number = (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1 {lock})"
 FIRST_FREE = {
     order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE SKIP LOCKED"))
     for order, columns in ORDERS.items()
@@ -73,8 +75,8 @@ FIRST_HELD_UP = {
     order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE")) + RETURNING
     for order, columns in ORDERS.items()
 }
-BY_NUMBER = TAKE.format(pick="= ?") + RETURNING
-UNCHANGED = TAKE.format(pick="= ? AND token = ?") + RETURNING
+BY_NUMBER = TAKE.format(pick="status = 'ready' AND number = ?") + RETURNING
+UNCHANGED = TAKE.format(pick="status = 'ready' AND number = ? AND token = ?") + RETURNING
 HEADS = {
     order: f"SELECT number, token FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT ?"  # noqa: S608
     for order, columns in ORDERS.items()

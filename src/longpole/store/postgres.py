@@ -129,7 +129,8 @@ class PostgresEngine:
         now = None if self.server_clock else self.clock.now()
         connection = self.take()
         try:
-            answer = self._function.call(connection, finished, (project_id, now, *parameters))
+            durable = self._durability == "full"
+            answer = self._function.call(connection, finished, (project_id, now, durable, *parameters))
         except BaseException as error:
             self.leave(connection, error)
             raise

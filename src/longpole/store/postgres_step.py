@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 FILE = os.path.join(os.path.dirname(__file__), "postgres_step.sql")
 CALL = """
-    SELECT {name}(%s, %s, %s, %s, %s, ARRAY[{marks}]::TEXT[], ARRAY[{marks}]::BIGINT[], ARRAY[{marks}]::TEXT[],
+    SELECT {name}(%s, %s, %s, %s, %s, %s, ARRAY[{marks}]::TEXT[], ARRAY[{marks}]::BIGINT[], ARRAY[{marks}]::TEXT[],
         %s, %s, %s, %s, %s)"""
 DONE = "v_done"
+# A process that dies here must not keep the lock from the others.
+BOUNDS = (
+    "SELECT set_config('lock_timeout', '30s', TRUE), set_config('idle_in_transaction_session_timeout', '60s', TRUE)"
+)
 
 
 class Function:
@@ -65,6 +69,7 @@ class Function:
     def _make(self, connection: Connection) -> bool:
         try:
             with connection.transaction():
+                connection.execute(BOUNDS)
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
                 connection.execute(self._text.encode())
         except errors.InsufficientPrivilege:

@@ -6,6 +6,7 @@
 CREATE OR REPLACE FUNCTION {name}(
     p_project BIGINT,
     p_now BIGINT,       -- NULL: the server's clock
+    p_durable BOOLEAN,  -- false: need not wait for the disk
     p_instance BIGINT,
     p_settings TEXT,    -- those that the caller goes by
     p_beat_us BIGINT,   -- how old a heartbeat may be
@@ -33,6 +34,11 @@ DECLARE
     v_rows JSON[] := '{{}}';
     v_after JSON[] := '{{}}';
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN NULL; -- the long way begins its own transaction
+    ELSIF NOT p_durable THEN
+        PERFORM set_config('synchronous_commit', 'off', TRUE);
+    END IF;
     SELECT i.name, i.lease_expires_at, p.descendants_version = p.graph_version
     INTO v_name, v_lease, v_counted
     FROM project p
