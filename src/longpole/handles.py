@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from longpole import coordination
-from longpole.coordination import Asker, optimistic
+from longpole.coordination import ends, optimistic
+from longpole.coordination.acts import Asker
 from longpole.errors import InvalidInputError
 from longpole.instances import registration
 from longpole.limits import checked_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Self
 
-    from longpole.coordination.optimistic import Outcome
+    from longpole.coordination.acts import Outcome
     from longpole.instances.heartbeat import Heartbeat
     from longpole.model import Todo
     from longpole.store import Store
@@ -70,11 +71,11 @@ class Instance:
 
     def allocate_todo(self, todo_id: str, *, key: str | None = None) -> Allocation:
         """Claim one certain todo as `claim_todo` does; the answer has the shape of `allocate`'s."""
-        return self._told(optimistic.claim_todo(self._store, self.number, todo_id, key=key))
+        return self._told(optimistic.claim_todo(self._store, self._asker, todo_id, key=key))
 
     def complete(self, todo_id: str, token: int, *, result: str | None = None, key: str | None = None) -> None:
         """Complete a claim. Raises ClaimLostError or InstanceLostError if it is no longer this instance's."""
-        optimistic.complete(self._store, self.number, [_finish(todo_id, token, result)], key=key)
+        ends.complete(self._store, self._asker, [_finish(todo_id, token, result)], key=key)
 
     def complete_and_allocate(
         self,
@@ -108,7 +109,7 @@ class Instance:
             raise InvalidInputError(f"at most {MAX_COUNT} claims are completed at once, not {len(finishes)}")
         if count:
             return self._claims(self._told(self._ask(count=count, strategy=strategy, key=key, finishes=finishes)))
-        optimistic.complete(self._store, self.number, finishes, key=key)
+        ends.complete(self._store, self._asker, finishes, key=key)
         return []
 
     def fail(self, todo_id: str, token: int, reason: str, *, key: str | None = None) -> Status:
@@ -124,7 +125,7 @@ class Instance:
         if type(percent) is not int or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
             raise InvalidInputError(f"progress is 0 to 100 percent, not {percent!r}")
         finish = _finish(todo_id, token, note)
-        optimistic.progress(self._store, self.number, finish, percent)
+        ends.progress(self._store, self.number, finish, percent)
 
     def heartbeat(self) -> int:
         """Renew the lease and give its new end. Raises InstanceLostError."""
@@ -161,7 +162,7 @@ class Instance:
         )
 
     def _hand_back(self, finish: Finish, act: Act, key: str | None) -> Status:
-        return optimistic.hand_back(self._store, self.number, finish, act, key=key)
+        return ends.hand_back(self._store, self.number, finish, act, key=key)
 
     def _wait(self, outcome: Outcome, mark: int, left_s: float) -> None:
         """Sleep until somebody may have brought work since the mark, something is due, or the time is up."""

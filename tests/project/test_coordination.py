@@ -7,7 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 import longpole
-from longpole.coordination import MECHANISMS, Asker
+from longpole.coordination import MECHANISMS
+from longpole.coordination.acts import Asker, Request
 from longpole.errors import ClaimLostError, InstanceLostError, StorageBusyError
 from longpole.model import Reason, Status
 from longpole.selection import Order, Selection
@@ -346,7 +347,9 @@ def test_a_selection_that_found_nothing_although_work_was_ready_is_counted(postg
 
         asker.strategies._loaded["late"] = lambda _instance: Late([BEST_FIRST, BEST_FIRST])
 
-        outcome = MECHANISMS[name](one._store, asker, strategy="late", count=1, finishes=(), key=None)
+        outcome = MECHANISMS[name](
+            one._store, asker, Request(act="late", key=None, finishes=(), count=1, strategy="late")
+        )
 
         assert [taken.number for taken in outcome.taken] == [1]
         assert in_the_way(one) == [{"empty_selections": 1}]
@@ -387,3 +390,14 @@ def test_eight_processes_share_two_hundred_todos_by_every_mechanism_without_a_do
         print(f"{name}: lost {metrics.lost_attempts}, rate {metrics.lock_contention_rate}")
         assert metrics.claimed == 200
         assert metrics.lost_attempts == 0 or name in LOOPS
+
+
+def test_a_retried_key_of_which_no_claim_is_left_gets_work_again(project, mechanism):
+    plan(project, {"a": []})
+    me = project.register("me", heartbeat=False)
+    (claim,) = me.claim(key="k")
+    claim.release()
+
+    (again,) = me.claim(key="k")
+
+    assert (again.id, again.token) == ("a", claim.token + 1)

@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from longpole.coordination import optimistic
+from longpole.coordination import acts
 from longpole.instances import failure, registration
 from longpole.model import EventKind
 from longpole.store import claims, edits, instances, journal, replies
@@ -172,8 +172,8 @@ MUTANTS = (
     Mutant(
         "a claim does not ask whether its instance is live",
         code(
-            optimistic,
-            "_present",
+            acts,
+            "present",
             "raise InstanceLostError",
             "lease = instances.Lease(number=number, name='gone', heartbeat_at=tx.now, lease_expires_at=tx.now)",
         ),

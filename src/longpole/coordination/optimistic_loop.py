@@ -8,19 +8,8 @@ is completed first, and every attempt is a transaction of its own.
 
 from __future__ import annotations
 
-from longpole.coordination.optimistic import (
-    HELD_BACK,
-    TAKEN_BACK,
-    TRIES,
-    Outcome,
-    Request,
-    _again,
-    _answer,
-    _claims_of,
-    _complete,
-    _hold_limit,
-    _present,
-)
+from longpole.coordination import acts
+from longpole.coordination.acts import HELD_BACK, TAKEN_BACK, TRIES, Outcome
 from longpole.errors import InstanceLostError, StorageBusyError, StorageUnavailableError
 from longpole.instances import failure
 from longpole.store import claims, instances, projects, readiness, replies
@@ -28,15 +17,14 @@ from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
-    from longpole.coordination import Asker
+    from longpole.coordination.acts import Asker, Request
     from longpole.selection import Selection
     from longpole.store import Store
     from longpole.store.claims import Head, Taken
     from longpole.store.dialect import Transaction
-    from longpole.store.steps import Finish
 
 MOST_HEADS = 100  # ready todos that are read at once
 COMPLETED: dict[str, Any] = {"taken": [], "no_work": None}
@@ -51,25 +39,13 @@ class Reading(Value):
     lease_expires_at: int
 
 
-def allocate(
-    store: Store,
-    asker: Asker,
-    *,
-    at_random: bool,
-    strategy: str | None = None,
-    count: int = 1,
-    finishes: Sequence[Finish] = (),
-    key: str | None = None,
-) -> Outcome:
+def allocate(store: Store, asker: Asker, request: Request, *, at_random: bool) -> Outcome:
     """Complete the claims given, if any, and try what is ready in the strategy's order, each todo as it was read.
 
     With `at_random` it tries one of the first n/2 instead, n being the number of live instances, and reads anew
-    after each attempt that it lost. Raises InstanceLostError, ClaimLostError and InvalidInputError as
-    `optimistic.allocate` does.
+    after each attempt that it lost. Raises as coordination.allocate does.
     """
-    act = f"allocate {asker.lease.number} {_claims_of(finishes)}"
-    request = Request(act=act, key=key, finishes=tuple(finishes), count=count)
-    return _Loop(store, asker, request, at_random=at_random).run(strategy)
+    return _Loop(store, asker, request, at_random=at_random).run(request.strategy)
 
 
 class _Loop:
@@ -106,7 +82,7 @@ class _Loop:
             nonlocal unknown
             if again := self._settled(tx):
                 return again
-            lease, state = _present(tx, self._store, self._asker.lease.number)
+            lease, state = acts.present(tx, self._store, self._asker.lease.number)
             unknown = strategy or state.settings.strategy
             choose = self._asker.strategies.get(unknown)
             if choose is None:
@@ -146,10 +122,10 @@ class _Loop:
         def upon(tx: Transaction) -> Taken | Outcome | None:
             if again := self._settled(tx):
                 return again
-            _, state = _present(tx, self._store, asker.lease.number)
+            _, state = acts.present(tx, self._store, asker.lease.number)
             taken = claims.take_unchanged(tx, head, holder=asker.lease.number, met=met)
             if taken:
-                _hold_limit(tx, state)
+                acts.hold_limit(tx, state)
                 self._answer(tx, Outcome(taken=(*taken_before, taken)))
             return taken
 
@@ -164,7 +140,7 @@ class _Loop:
     def _complete(self, tx: Transaction) -> None:
         request = self._request
         if request.finishes and not self._completed:
-            _complete(tx, self._asker.lease.number, request.finishes)
+            acts.complete_all(tx, self._asker.lease.number, request.finishes)
             replies.keep(tx, request.key, request.act, COMPLETED)
 
     def _no_work(self, tx: Transaction) -> Outcome | None:
@@ -188,14 +164,14 @@ class _Loop:
         found = replies.find(tx, request.key, request.act)
         if found == COMPLETED:
             self._completed = True
-        if found is None or found in (COMPLETED, _answer(Outcome(taken=self._taken))):
+        if found is None or found in (COMPLETED, acts.answer_of(Outcome(taken=self._taken))):
             return None
-        return _again(tx, request.key, request.act, self._asker.lease.number, completed=request.finishes is not None)
+        return acts.again(tx, request.key, request.act, self._asker.lease.number, completed=bool(request.finishes))
 
     def _answer(self, tx: Transaction, outcome: Outcome) -> None:
         if self._request.key is not None:
             replies.forget(tx, self._request.key)  # what an earlier transaction of this request has answered
-            replies.keep(tx, self._request.key, self._request.act, _answer(outcome))
+            replies.keep(tx, self._request.key, self._request.act, acts.answer_of(outcome))
 
 
 def _heads(tx: Transaction, selections: Iterable[Selection]) -> tuple[Head, ...]:
