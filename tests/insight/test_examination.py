@@ -116,7 +116,8 @@ def test_what_is_wrong_with_a_server_is_told(changes, check, level):
     ("holder", "level"),
     [
         (Holder(kind="session", name="session 7 (pg_dump)", age_s=61.0, behind=3), WARNING),
-        (Holder(kind="session", name="session 7 (pg_dump)", age_s=59.0, behind=90_000), OK),
+        (Holder(kind="session", name="session 7 (pg_dump)", age_s=59.0, behind=900), OK),
+        (Holder(kind="session", name="session 7 (pg_dump)", age_s=15.0, behind=15_000), WARNING),
         (Holder(kind="session", name="session 7 (pg_dump)", age_s=None, behind=10_001), WARNING),
         (Holder(kind="prepared", name="prepared transaction x", age_s=61.0, behind=3), WARNING),
         (Holder(kind="slot", name="replication slot x (inactive)", age_s=None, behind=10_001), WARNING),

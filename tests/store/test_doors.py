@@ -108,9 +108,11 @@ def test_a_statement_of_ours_that_is_wrong_is_told_as_such_and_leaves_nothing_be
     assert dump(project) == before
 
 
-def test_eight_processes_may_open_a_fresh_database_at_once(path):
+@pytest.mark.parametrize("engine", ["path", "postgres_url"])
+def test_eight_processes_may_open_a_fresh_database_at_once(request, engine):
     import time
 
+    path = request.getfixturevalue(engine)
     command = [sys.executable, "-c", BEGIN_AT_ONCE, path, str(time.time() + 1.0)]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(8)]
 
@@ -168,6 +170,41 @@ def test_a_forked_child_leaves_the_parents_connections_be_and_uses_its_own(file_
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert statuses(project) == {"parent": "ready", "child": "ready"}
         project.complete("child")
+
+
+def test_forked_children_that_share_an_instance_never_get_the_same_claim(shared_url):
+    with longpole.open(shared_url) as project:
+        project.add_many([{"title": "T"} for _ in range(4)])
+        me = project.register("me", heartbeat=False)
+        children = [_forked(lambda: os._exit(0 if len(me.claim()) == 1 else 1)) for _ in range(3)]
+        ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        me.claim()
+
+        assert ends == [0, 0, 0]
+        assert set(statuses(project).values()) == {"in_progress"}
+        assert [event.kind.value for event in project.journal()].count("claimed") == 4
+
+
+def _forked(act):
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        finally:
+            os._exit(2)
+    return child
+
+
+def test_a_statement_that_is_interrupted_often_is_not_prepared(postgres_url, monkeypatch):
+    with longpole.open(postgres_url) as project:
+        prepared = []
+        for _ in range(12):
+            project.todos()
+            with project._store.read() as tx:
+                prepared = tx.all("SELECT statement FROM pg_prepared_statements")
+
+        assert prepared
+        assert not [one for one in prepared if "BEGIN" in one[0]]
 
 
 def test_the_files_are_for_their_owner_alone(tmp_path):

@@ -351,3 +351,37 @@ def test_who_could_not_reach_the_server_for_longer_than_its_lease_is_given_up_by
         eventually(lambda: away.is_lost)
         with pytest.raises(InstanceLostError):
             claim.complete()
+
+
+def test_a_sweep_that_waited_for_the_way_back_itself_gives_nobody_up(database, link, monkeypatch):
+    monkeypatch.setattr("longpole.store.postgres.JUMP_S", LEASE_S / 2)
+    with longpole.open(link.url(database)) as project:
+        project.configure(lease_s=LEASE_S)
+        silent = project.register("silent", heartbeat=False)
+        link.cut()
+        mender = threading.Timer(2 * LEASE_S, link.mend)
+        mender.start()
+
+        lost = project.sweep()
+        mender.join()
+
+        assert lost == []
+        assert silent.heartbeat() > project._store.engine.clock.now()
+
+
+def test_a_claim_whose_answer_was_lost_for_long_is_the_next_ones_answer(database, link, monkeypatch):
+    with longpole.open(link.url(database)) as project:
+        plan(project, {"a": [], "b": [], "c": []})
+        me = project.register("me", heartbeat=False)
+        me.claim()[0].complete()
+        monkeypatch.setattr(project._store.engine, "_patience_s", 0.3)
+        link.at_commit = lambda wire: (wire.forward(), link.cut())
+
+        with pytest.raises(StorageUnavailableError):
+            me.claim()
+        monkeypatch.undo()
+        link.mend()
+        claims = me.claim()
+
+        assert [(claim.id, claim.token) for claim in claims] == [("b", 1)]
+        assert [todo.id for todo in project.todos(status="in_progress")] == ["b"]

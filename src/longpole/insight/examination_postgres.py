@@ -94,7 +94,7 @@ def _snapshot(condition: PostgresCondition) -> Finding:
 
 
 def _is_long(holder: Holder) -> bool:
-    return holder.behind > MANY_BEHIND if holder.age_s is None else holder.age_s > LONG_S
+    return holder.behind > MANY_BEHIND or (holder.age_s or 0.0) > LONG_S
 
 
 def _transactions(condition: PostgresCondition) -> Iterator[Finding]:

@@ -414,6 +414,8 @@ class _Run:
                     self._completed(seat, ending)
                 else:
                     self._fail(seat, ending)
+            except StorageBusyError:
+                continue  # others were in the way of this one alone
             except StorageUnavailableError:
                 return  # each further one would wait as long
             except LongpoleError:
@@ -427,6 +429,8 @@ class _Run:
         for seat in self._seats:
             try:
                 seat.instance.unregister()
+            except StorageBusyError:
+                continue
             except StorageUnavailableError:
                 return  # each further one would wait as long for a server that is away; their leases end by themselves
             except LongpoleError:

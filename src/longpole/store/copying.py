@@ -238,7 +238,8 @@ def _place(tx: Transaction, name: str, target: Engine) -> int:
     )
     if is_used:
         raise InvalidInputError(
-            f"{target.where} has a project '{name}' already, and it is not empty; copy into another database"
+            f"{target.where} has a project '{name}' already, and it is not empty (if the server went away as a copy"
+            " ended, it may be that copy: look); copy into another database"
         )
     return place
 

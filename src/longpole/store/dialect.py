@@ -49,7 +49,10 @@ if TYPE_CHECKING:
             """Run a migration's statements and note its number."""
 
         def lock_project(self) -> None:
-            """Keep other edits of this project out until the transaction ends; claims go on."""
+            """Keep other edits of this project out until the transaction ends; claims go on.
+
+            In a transaction on no project, keep others from changing the schema.
+            """
 
         def lock_sweep(self) -> bool:
             """Keep other sweeps of this project out until the transaction ends; False if one goes on already."""

@@ -47,6 +47,7 @@ def _apply(engine: Engine, number: int, path: str) -> None:
     with open(path, encoding="utf-8") as file:
         statements = file.read()
     with engine.write(0) as tx:
+        tx.lock_project()
         if tx.version() < number:  # else another process was quicker
             tx.migrate(statements, number)
 

@@ -20,7 +20,7 @@ from longpole.clock import JUMP_S, ServerClock
 from longpole.errors import InvalidInputError, StorageUnavailableError
 from longpole.store import postgres_connection
 from longpole.store.postgres_bell import Bell
-from longpole.store.postgres_errors import AWAY, UndoneError, is_lost, reason, translated
+from longpole.store.postgres_errors import AWAY, CrowdedError, UndoneError, is_lost, reason, translated
 from longpole.store.postgres_fate import has_committed
 from longpole.store.postgres_step import Function
 from longpole.store.postgres_transaction import PostgresTransaction, Spelling
@@ -28,7 +28,7 @@ from longpole.store.postgres_transaction import PostgresTransaction, Spelling
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Self
+    from typing import Self, TypeGuard
 
     from psycopg import Connection
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 40.0  # a failover takes 20 to 25 s (Patroni's ttl and a bit): until then an act is tried again
 FIRST_PATIENCE_S = 3.0  # at the first transaction of all: a wrong URL is to be told soon
 TAKE_S = 3.0
+SLOW_S = 0.5  # a connection that takes longer was made as a server came back, or waited for
+JUST_S = 10.0  # how long after its return a server counts as just come back, whatever becomes of the first sweep
 PAUSE_S = 0.05  # before an act is run anew; doubled each time, up to a second, and spread
 LOCK_TIMEOUT = "30s"
 IDLE_TIMEOUT = "5min"  # an import of a million todos computes for half a minute between two statements
@@ -71,7 +73,9 @@ class PostgresEngine:
         self._function = Function()
         self._durability = "full"
         self._closed = self._is_hurried = False
-        self._away_s = 0.0  # the longest that the server could not be reached since a sweep last asked
+        self._inherited: list[object] = []
+        self._away_since: float | None = None
+        self._was_away_s = self._back_at = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -99,30 +103,35 @@ class PostgresEngine:
         began, pause_s = time.monotonic(), PAUSE_S
         while True:
             try:
-                answer = transact()
-            except UndoneError:
-                if time.monotonic() - began > self._patience_s or self._closed:
+                return transact()
+            except UndoneError as error:
+                passed_s = time.monotonic() - began
+                if passed_s > self._patience_s or self._closed:
                     raise
+                if not isinstance(error, CrowdedError):
+                    self._is_away(began)
                 time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - it spreads the load
                 pause_s = min(pause_s * 2, 1.0)
-            else:
-                if pause_s > PAUSE_S:
-                    self._away_s = max(self._away_s, time.monotonic() - began)
-                return answer
 
     def was_reached(self) -> None:
-        """Take note that the URL is right: whoever answered once is waited for patiently."""
+        """Take note that the server answers: the URL is right, it is waited for patiently from now on."""
         if not self._is_hurried:
             self._patience_s = PATIENCE_S
+        if self._away_since is not None:
+            self._was_away_s, self._back_at = time.monotonic() - self._away_since, time.monotonic()
+            self._away_since = None
 
     def hurry(self) -> None:
         """Wait for a server that is away no longer than at the first transaction of all."""
         self._is_hurried, self._patience_s = True, FIRST_PATIENCE_S
 
     def was_away(self) -> bool:
-        """Tell whether the server could not be reached for so long that others could not beat; asked once."""
-        away_s, self._away_s = self._away_s, 0.0
-        return away_s > JUMP_S
+        """Tell whether the server has just come back after so long that others could not beat either."""
+        return self._was_away_s > JUMP_S and time.monotonic() - self._back_at < JUST_S
+
+    def _is_away(self, since: float) -> None:
+        """Take note that the server has not answered since a time."""
+        self._away_since = since if self._away_since is None else min(self._away_since, since)
 
     def step(self, project_id: int, finished: int, parameters: Sequence[object]) -> str | None:
         """Complete so many claims and claim others in one round trip, where the case is plain; see steps.take."""
@@ -141,10 +150,12 @@ class PostgresEngine:
 
     def fresh_key(self) -> str:
         """Give a key for an act whose answer may be lost on the way. Those of one process lie together in the index."""
+        self._leave_the_parents()  # a forked child has keys of its own
         return f"{self._key_prefix}{next(self._keys):x}"
 
     def mark(self, project_id: int) -> int:
         """Give the number of wake-ups that this process has heard for a project."""
+        self._leave_the_parents()
         return self.bell.heard(project_id)
 
     def wait(self, project_id: int, mark: int, at_most_s: float) -> None:
@@ -170,10 +181,10 @@ class PostgresEngine:
 
     def close(self) -> None:
         """Send what wake-up is still to be sent, and close the connections."""
-        if self._process_id == os.getpid() and not self._closed:
+        was_closed, self._closed = self._closed, True
+        if self._process_id == os.getpid() and not was_closed:
             self.bell.close()
             self._pool.close()
-        self._closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -185,15 +196,18 @@ class PostgresEngine:
         """Give a connection of the pool. Raises UndoneError if there is none to be had."""
         if self._closed:
             raise self._was_closed()
-        if self._process_id != os.getpid():
-            self._begin()
+        self._leave_the_parents()
+        began = time.monotonic()
         try:
             self._pool.open()
             connection: Connection = self._pool.getconn(timeout=min(TAKE_S, self._patience_s))
         except PoolTimeout as error:
+            self._is_away(began)
             raise UndoneError(self._why_not(error)) from error
         except PoolClosed as error:  # by another thread, as this one was waiting
             raise self._was_closed() from error
+        if time.monotonic() - began > SLOW_S:
+            self._is_away(began)
         return connection
 
     def give(self, connection: Connection, *, lost: bool = False) -> None:
@@ -209,16 +223,23 @@ class PostgresEngine:
 
     def leave(self, connection: Connection, error: BaseException) -> None:
         """Undo what was done, give the connection back and raise what a database error means; others stay theirs."""
-        known = translated(error, connection, self.where) if isinstance(error, psycopg.Error) else None
+        known = translated(error, connection, self.where) if _is_of(error, connection) else None
         try:
             if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 connection.execute("ROLLBACK")
         except psycopg.Error:
             connection.close()
-        usable = connection.info.transaction_status == TransactionStatus.IDLE
-        self.give(connection, lost=not usable or type(known) is UndoneError)
+        finally:
+            usable = connection.info.transaction_status == TransactionStatus.IDLE
+            self.give(connection, lost=not usable or type(known) is UndoneError)
         if known:
             raise known from error
+
+    def _leave_the_parents(self) -> None:
+        """After a fork, keep the parent's pool and bell as they are, untouched, and begin with one's own."""
+        if self._process_id != os.getpid():
+            self._inherited += [self._pool, self.bell]
+            self._begin()
 
     def _was_closed(self) -> StorageUnavailableError:
         return StorageUnavailableError(f"{self.where} was closed; open it again")
@@ -243,7 +264,7 @@ class _Door:
     def __enter__(self) -> PostgresTransaction:
         connection = self._connection = self._engine.take()
         try:
-            cursor = connection.execute(self._begin)
+            cursor = connection.execute(self._begin, prepare=False)  # two statements in one cannot be prepared
             cursor.nextset()
             row = cursor.fetchone()
             self._refuse_old(connection)
@@ -302,13 +323,20 @@ class _Door:
         return row[0] if row else None
 
 
+def _is_of(error: BaseException, connection: Connection) -> TypeGuard[psycopg.Error]:
+    """Tell whether an error is this connection's: one of another server leaves its transaction as it was."""
+    in_order = connection.info.transaction_status == TransactionStatus.INTRANS and not connection.closed
+    reported = isinstance(error, psycopg.OperationalError) or (isinstance(error, psycopg.Error) and error.sqlstate)
+    return isinstance(error, psycopg.Error) and not (in_order and reported)
+
+
 def _learn(connection: Connection) -> None:
     """Let the planner know of an import now: plans made for a small project would stay until autovacuum comes by.
 
     A claim right after 50,000 todos read 300,000 rows until then. Whom it is not allowed leaves it to autovacuum.
     """
     with contextlib.suppress(psycopg.Error):
-        connection.execute("ANALYZE todo, todo_detail, dependency, journal")
+        connection.execute("ANALYZE (SKIP_LOCKED) todo, todo_detail, dependency, journal")
 
 
 def open_postgres(url: str, clock: Clock | None) -> PostgresEngine:

@@ -151,9 +151,12 @@ def _way(store: Store) -> tuple[bool, bool]:
     engine: Any = store.engine  # that of postgres.py
     connection = engine.take()
     try:
-        return is_pooled(connection), bool(os.environ.get(DIRECT))
-    finally:
-        engine.give(connection)
+        pooled = is_pooled(connection)
+    except BaseException as error:
+        engine.leave(connection, error)
+        raise
+    engine.give(connection)
+    return pooled, bool(os.environ.get(DIRECT))
 
 
 def _row(tx: Transaction, sql: str, parameters: tuple[object, ...] = ()) -> Row:

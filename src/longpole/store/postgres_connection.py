@@ -30,6 +30,7 @@ CONNECTION = {
     "keepalives_count": "3",
     "target_session_attrs": "read-write",
     "application_name": "longpole",
+    "client_encoding": "UTF8",
 }
 
 

@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
 
 class UndoneError(StorageUnavailableError):
-    """The database gave the transaction up, and nothing came of it; it can be run anew."""
+    """The database gave the transaction up; it can be run anew, an act of the function under its key."""
 
 
 class CrowdedError(StorageBusyError, UndoneError):
     """Others were in the way of the transaction, and nothing came of it; it can be run anew."""
-
-    exit_code = StorageBusyError.exit_code
 
 
 # A server that goes away, comes up or is a standby answers so; behind HAProxy a standby may be what one reaches first.
