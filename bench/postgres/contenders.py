@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from bench.contenders import Longpole, Merged, drawn_key
+from bench.contenders import Longpole, Merged
 from bench.databases import RAW_ROWS
 from bench.postgres.server import connected
 
