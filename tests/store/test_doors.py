@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 
+import apsw
 import pytest
 
 import longpole
@@ -121,6 +122,21 @@ def test_eight_processes_may_open_a_fresh_database_at_once(request, engine):
     assert complaints == [""] * 8
     with longpole.open(path, create=False) as project:
         assert len(project.todos()) == 8
+
+
+def test_a_file_that_another_process_makes_ours_as_we_look_at_it_is_not_taken_for_foreign(path):
+    database = apsw.Connection(path)
+
+    def meanwhile(_cursor, sql, _bindings):
+        if sql == "PRAGMA user_version":
+            longpole.open(path).close()
+        return True
+
+    database.exec_trace = meanwhile
+    sqlite._refuse_foreign(database)
+
+    assert database.pragma("application_id") == sqlite.APPLICATION
+    database.close()
 
 
 def test_threads_share_a_project(project):

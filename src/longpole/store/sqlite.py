@@ -392,7 +392,8 @@ def _refuse_foreign(database: apsw.Connection) -> None:
     if database.pragma("application_id") == APPLICATION:
         return
     for sign in ("PRAGMA application_id", "PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_schema"):
-        if database.execute(sign).fetchall() != [(0,)]:
+        if database.execute(sign).fetchall() != [(0,)] and database.pragma("application_id") != APPLICATION:
+            # asked again, since another process may have made it ours in between
             path = database.filename
             raise StorageUnavailableError(f"{path} is the database of another program; name another file with --db")
 
