@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 import longpole
-from longpole.errors import InstanceLostError, StorageBusyError, StorageUnavailableError
+from longpole.errors import InstanceLostError, LongpoleError, StorageBusyError, StorageUnavailableError
 from longpole.model import Status
+from longpole.store.postgres import _Door
 from tests import postgres
 from tests.project.looking import kinds, plan
 from tests.reliability.puppet import Puppet
@@ -385,3 +386,22 @@ def test_a_claim_whose_answer_was_lost_for_long_is_the_next_ones_answer(database
 
         assert [(claim.id, claim.token) for claim in claims] == [("b", 1)]
         assert [todo.id for todo in project.todos(status="in_progress")] == ["b"]
+
+
+def test_an_act_that_could_not_even_ask_for_its_number_is_never_taken_for_done(database, monkeypatch):
+    ask, asked = _Door._xid, []
+
+    def fails_once(door, connection):
+        asked.append(1)
+        if len(asked) == 1:
+            raise psycopg.OperationalError("the line is bad")
+        return ask(door, connection)
+
+    with longpole.open(database) as project:
+        monkeypatch.setattr(_Door, "_xid", fails_once)
+        with contextlib.suppress(LongpoleError):
+            project.add("A", id="a")
+        added = len(asked) > 1
+
+        assert [todo.id for todo in project.todos()] == ["a"] * added
+        assert added

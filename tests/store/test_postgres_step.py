@@ -231,3 +231,35 @@ def test_without_the_right_to_make_functions_everything_goes_the_long_way(postgr
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f"DROP OWNED BY {role}")
             connection.execute(f"DROP ROLE {role}")
+
+
+def called(project: Project, me: Instance, begin: str, *, durable: bool) -> tuple[str | None, str]:
+    """What a claim by the function answers in a transaction of ours, and how that would be committed."""
+    engine: Any = engine_of(project)
+    parameters = (project._store.project_id, engine.clock.now(), durable, me.number, "{}", 60_000_000)
+    connection = engine.take()
+    try:
+        connection.execute(begin)
+        answer = engine._function.call(connection, 0, (*parameters, "arrival", "test", 1, "key", "act"))
+        return answer, connection.execute("SHOW synchronous_commit").fetchone()[0]
+    finally:
+        connection.execute("ROLLBACK")
+        engine.give(connection)
+
+
+@pytest.mark.parametrize(("durable", "commit"), [(True, "on"), (False, "off")])
+def test_the_function_waits_for_the_disk_only_where_the_project_wants_it(project, me, durable, commit):
+    me.claim()
+
+    answer, seen = called(project, me, "BEGIN", durable=durable)
+
+    assert answer
+    assert seen == commit
+
+
+def test_under_a_stricter_isolation_the_function_does_nothing(project, me):
+    me.claim()
+
+    answer, _ = called(project, me, "BEGIN ISOLATION LEVEL REPEATABLE READ", durable=True)
+
+    assert answer is None

@@ -23,12 +23,12 @@ from longpole.store.postgres_bell import Bell
 from longpole.store.postgres_errors import AWAY, CrowdedError, UndoneError, is_lost, reason, translated
 from longpole.store.postgres_fate import has_committed
 from longpole.store.postgres_step import Function
-from longpole.store.postgres_transaction import PostgresTransaction, Spelling
+from longpole.store.postgres_transaction import LOCK_TIMEOUT, PostgresTransaction, Spelling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Self, TypeGuard
+    from typing import Self
 
     from psycopg import Connection
 
@@ -41,7 +41,6 @@ TAKE_S = 3.0
 SLOW_S = 0.5  # a connection that takes longer was made as a server came back, or waited for
 JUST_S = 10.0  # how long after its return a server counts as just come back, whatever becomes of the first sweep
 PAUSE_S = 0.05  # before an act is run anew; doubled each time, up to a second, and spread
-LOCK_TIMEOUT = "30s"
 IDLE_TIMEOUT = "5min"  # an import of a million todos computes for half a minute between two statements
 OLDEST = 150000
 # One round trip opens a transaction, bounds it and tells the time. JIT would compile a large statement for 0.2 s.
@@ -221,9 +220,9 @@ class PostgresEngine:
         if lost and not self._closed:
             self._pool.drain()
 
-    def leave(self, connection: Connection, error: BaseException) -> None:
-        """Undo what was done, give the connection back and raise what a database error means; others stay theirs."""
-        known = translated(error, connection, self.where) if _is_of(error, connection) else None
+    def leave(self, connection: Connection, error: BaseException | None) -> None:
+        """Undo what was done, give the connection back, and raise what an error of the database means."""
+        known = translated(error, connection, self.where) if isinstance(error, psycopg.Error) else None
         try:
             if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 connection.execute("ROLLBACK")
@@ -280,7 +279,7 @@ class _Door:
         assert connection is not None
         assert transaction is not None
         if error is not None:
-            self._engine.leave(connection, error)
+            self._engine.leave(connection, None if _is_of_another(error, connection) else error)
             return
         self._commit(connection, transaction)
         if transaction.news:
@@ -323,11 +322,11 @@ class _Door:
         return row[0] if row else None
 
 
-def _is_of(error: BaseException, connection: Connection) -> TypeGuard[psycopg.Error]:
-    """Tell whether an error is this connection's: one of another server leaves its transaction as it was."""
+def _is_of_another(error: BaseException, connection: Connection) -> bool:
+    """Tell whether a server's error comes from another connection: it leaves this one's transaction as it was."""
     in_order = connection.info.transaction_status == TransactionStatus.INTRANS and not connection.closed
     reported = isinstance(error, psycopg.OperationalError) or (isinstance(error, psycopg.Error) and error.sqlstate)
-    return isinstance(error, psycopg.Error) and not (in_order and reported)
+    return in_order and bool(reported)
 
 
 def _learn(connection: Connection) -> None:

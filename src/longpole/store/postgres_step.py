@@ -14,7 +14,7 @@ from psycopg import errors
 from longpole.model import EventKind
 from longpole.selection import Order
 from longpole.store import claims, journal
-from longpole.store.postgres_transaction import MIGRATING, with_arrays
+from longpole.store.postgres_transaction import LOCK_TIMEOUT, MIGRATING, with_arrays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ CALL = """
 DONE = "v_done"
 # A process that dies here must not keep the lock from the others.
 BOUNDS = (
-    "SELECT set_config('lock_timeout', '30s', TRUE), set_config('idle_in_transaction_session_timeout', '60s', TRUE)"
+    f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', TRUE),"
+    " set_config('idle_in_transaction_session_timeout', '60s', TRUE)"
 )
 
 
@@ -80,6 +81,7 @@ class Function:
 def _words() -> dict[str, str]:
     taken = ("p_instance", "v_now", "p_project", "p_project")
     return {
+        "lock_timeout": LOCK_TIMEOUT,
         "complete": _bound(claims.COMPLETE, "v_now", "p_project", DONE, "p_instance", "p_tokens[n]"),
         "lock_dependents": "PERFORM"
         + _bound(f"{claims.DEPENDENTS} FOR UPDATE", "p_project", "p_project", "v_numbers").removeprefix("SELECT"),

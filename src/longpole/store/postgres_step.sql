@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION {name}(
     p_count BIGINT,
     p_key TEXT,         -- idempotency key and act, as in replies.py
     p_act TEXT
-) RETURNS TEXT LANGUAGE plpgsql SET lock_timeout = '30s' SET enable_seqscan = off AS $$
+) RETURNS TEXT LANGUAGE plpgsql SET lock_timeout = '{lock_timeout}' SET enable_seqscan = off AS $$
 DECLARE
     v_now BIGINT := COALESCE(p_now, (EXTRACT(EPOCH FROM transaction_timestamp()) * 1000000)::BIGINT);
     v_name TEXT;

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from longpole.store.postgres import PostgresEngine
 
 MIGRATING = 0x4C504F4C  # the key of the lock under which the schema is changed
+LOCK_TIMEOUT = "30s"
 MANY = 1000  # new rows, after which what the planner knows of a table may be far from what is in it
 AWAY_SINCE = "SELECT EXTRACT(EPOCH FROM pg_postmaster_start_time())::TEXT"
 
