@@ -17,6 +17,7 @@ from tests import pgbouncer, postgres
 from tests.project.looking import plan
 from tests.reliability import checker
 from tests.reliability.acts import layered, pairs
+from tests.store.waiters import LONG_S, busy, waiting
 from tests.style.tables import ROOT
 
 pytestmark = [
@@ -25,7 +26,6 @@ pytestmark = [
         pgbouncer.PROGRAM is None, reason="PgBouncer is not installed; scripts/pgbouncer installs it on Debian"
     ),
 ]
-LONG_S = 60.0
 SETS = ("jit", "lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit", "enable_seqscan")
 
 
@@ -65,19 +65,6 @@ def asked_of_all(url, question):
     finally:
         for connection in connections:
             connection.close()
-
-
-def busy(project):
-    """Let somebody work on something, so that it is worth waiting for more."""
-    plan(project, {"long": []})
-    return project.register("busy", heartbeat=False).claim()
-
-
-def waiting(project, name):
-    me, got = project.register(name, heartbeat=False), []
-    thread = threading.Thread(target=lambda: got.extend(me.claim(wait_s=LONG_S)))
-    thread.start()
-    return thread, got
 
 
 def has_ended(thread):

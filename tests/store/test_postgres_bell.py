@@ -10,8 +10,7 @@ import pytest
 import longpole
 from longpole.store import postgres_bell
 from tests.project.looking import plan
-
-LONG_S = 60.0
+from tests.store.waiters import LONG_S, busy, waiting
 
 
 @pytest.fixture
@@ -34,20 +33,6 @@ def no_polls(monkeypatch):
     """Who waits asks by itself only after very long."""
     monkeypatch.setattr(postgres_bell, "POLL_S", (LONG_S, LONG_S))
     monkeypatch.setattr("longpole.handles.ASK_ANYWAY_S", LONG_S)
-
-
-def busy(project):
-    """Let somebody work on something, so that it is worth waiting for more."""
-    plan(project, {"long": []})
-    return project.register("busy", heartbeat=False).claim()
-
-
-def waiting(project, name):
-    """A thread in which an instance waits for work, and the list that its answer will be in."""
-    me, got = project.register(name, heartbeat=False), []
-    thread = threading.Thread(target=lambda: got.extend(me.claim(wait_s=LONG_S)))
-    thread.start()
-    return thread, got
 
 
 def listening(project):
