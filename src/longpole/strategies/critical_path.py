@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from longpole.selection import Order, Selection
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from longpole.fleet import Fleet
 
-def choose(_instance: str) -> list[Selection]:
+
+def choose(_fleet: Fleet) -> list[Selection]:
     """Offer the most urgent class first, inside it the longest critical path.
 
     Ties go to the todo with more descendants, then more dependents, then to the older one. The rule is list
