@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from longpole.errors import InstanceLostError, LongpoleError
 from longpole.instances import registration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from longpole.settings import Settings
     from longpole.store import Store
+
+SHARE_DUE = 0.9  # of the interval: a beat that would be due a moment after a wake-up comes with it
 
 
 class Heartbeat:
     """Beats at the project's interval until it is stopped, the project is closed, or the instance turns out to be lost.
 
     A storage that is busy or away is not a reason to stop: the next beat may get through, and the lease outlasts
-    several. The interval is read anew from the settings at each beat.
+    several. The interval is read anew from the settings at each beat. `lead` is called at least as often: one instance
+    leads the others where the settings say so.
     """
 
-    def __init__(self, store: Store, number: int) -> None:
-        self._store, self._number = store, number
+    def __init__(self, store: Store, number: int, *, lead: Callable[[Store, int], None]) -> None:
+        self._store, self._number, self._lead = store, number, lead
         self._stop = threading.Event()
         self.lost = False
         self._thread = threading.Thread(target=self._run, name=f"longpole-heartbeat-{number}", daemon=True)
@@ -36,9 +43,16 @@ class Heartbeat:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval_s()):
+        beaten_at_s = time.monotonic()
+        while True:
+            settings = self._settings()
+            if self._stop.wait(settings.wake_every_s if settings else 1.0):
+                return
             try:
-                registration.beat(self._store, self._number)
+                if settings is None or time.monotonic() - beaten_at_s >= SHARE_DUE * settings.beat_every_s:
+                    registration.beat(self._store, self._number)
+                    beaten_at_s = time.monotonic()
+                self._lead(self._store, self._number)
             except InstanceLostError:
                 self.lost = True
                 return
@@ -46,8 +60,8 @@ class Heartbeat:
                 if self._store.closed:
                     return
 
-    def _interval_s(self) -> float:
+    def _settings(self) -> Settings | None:
         try:
-            return self._store.look(self._store.state).settings.beat_every_s
+            return self._store.look(self._store.state).settings
         except LongpoleError:
-            return 1.0
+            return None
