@@ -30,9 +30,17 @@ class Finding(Value):
 
 
 def examine(
-    condition: Condition, settings: Settings, instances: Sequence[InstanceInfo], problems: Sequence[str]
+    condition: Condition,
+    settings: Settings,
+    instances: Sequence[InstanceInfo],
+    problems: Sequence[str],
+    *,
+    unoffered: Sequence[tuple[Sequence[str], int]] = (),
 ) -> list[Finding]:
-    """Judge the database's condition, the engine's own findings, the settings and the live instances."""
+    """Judge the database's condition, the engine's own findings, the settings and the live instances.
+
+    `unoffered`: labels that todos need and none of these offers, each set with the number of todos.
+    """
     from longpole.insight import examination_postgres as server
 
     return [
@@ -42,6 +50,7 @@ def examine(
         *_integrity(problems),
         *_settings(settings),
         *_instances(instances, condition.now),
+        *_unoffered(unoffered),
         *_clock(condition),
     ]
 
@@ -98,6 +107,14 @@ def _instances(instances: Sequence[InstanceInfo], now: int) -> Iterator[Finding]
         )
     if not silent:
         yield finding("instances", OK, f"{len(instances)} live, none silent")
+
+
+def _unoffered(unoffered: Sequence[tuple[Sequence[str], int]]) -> Iterator[Finding]:
+    for labels, count in unoffered:
+        flags = " ".join(f"--offers {label}" for label in labels)
+        they_need = f"{count} todos need" if count > 1 else "1 todo needs"
+        advice = f"{they_need} {', '.join(labels)}, which no live instance offers; start one with `{flags}`"
+        yield finding("labels", WARNING, advice)
 
 
 def _clock(condition: Condition) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from longpole.model import EventKind
+from longpole.store import gates
 from longpole.value import Value
 
 TYPE_CHECKING = False
@@ -99,7 +100,7 @@ def fold(events: Iterable[Event], *, now: int) -> Metrics:
     by_hand = 0
     for event in events:
         if event.kind == EventKind.COMPLETED and event.instance is None:
-            by_hand += 1
+            by_hand += event.why not in gates.OPENED  # to open a gate is not to do a todo
         elif event.instance is not None and (event.kind == EventKind.CLAIMED or event.kind in ENDS):
             tally = tallies.setdefault(event.instance, _Tally())
             tally.begin(event) if event.kind == EventKind.CLAIMED else tally.end(event)
