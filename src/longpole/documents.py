@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from longpole.errors import LongpoleError
-    from longpole.model import Allocation, ClaimedTodo, Event, Hold, InstanceInfo, Todo
+    from longpole.model import (
+        Allocation,
+        Branch,
+        ClaimedTodo,
+        DerivedBranch,
+        Event,
+        Hold,
+        InstanceInfo,
+        Prediction,
+        Todo,
+    )
 
 VERSION = 1
 
@@ -88,6 +98,18 @@ def todo(one: Todo) -> dict[str, Any]:
         "claimed_at": moment(one.claimed_at),
         "finished_at": moment(one.finished_at),
         "former_holder": one.former_holder,
+        "kind": one.kind,
+        "opens_at": moment(one.opens_at),
+    }
+
+
+def prediction(one: Prediction) -> dict[str, Any]:
+    """Shape a todo that becomes ready, with what it takes and when that may be."""
+    return {
+        "todo": todo(one.todo),
+        "expected_minutes": number(one.expected_minutes),
+        "expected_at": moment(one.expected_at),
+        "after": list(one.after),
     }
 
 
@@ -107,8 +129,31 @@ def instance(one: InstanceInfo) -> dict[str, Any]:
         "lease_expires_at": moment(one.lease_expires_at),
         "host": one.host,
         "process_id": one.process_id,
+        "offers": list(one.offers),
         "holding": list(one.holding),
+        "leads_in_term": one.leads_in_term,
+        "assigned": one.assigned,
     }
+
+
+def branch(one: Branch) -> dict[str, Any]:
+    """Shape a branch."""
+    return {
+        "branch": one.name,
+        "counts": one.counts,
+        "remaining_minutes": number(one.remaining_minutes),
+        "holder": one.holder,
+        "held_at": moment(one.held_at),
+        "token": one.token,
+        "pause": one.pause,
+        "cap": one.cap,
+        "todos": list(one.todos),
+    }
+
+
+def derived_branch(one: DerivedBranch) -> dict[str, Any]:
+    """Shape a branch that was found in the graph."""
+    return {"branch": one.name, "minutes": number(one.minutes), "todos": list(one.todos)}
 
 
 def event(one: Event) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Durations as people write them: "30m", "2h", "1d", "90s", "1h30m". A day has 24 hours."""
+"""Durations and times as people write them: "30m", "2h", "1d", "1h30m"; "2026-12-01T09:00Z". A day has 24 hours."""
 
 from __future__ import annotations
 
@@ -33,6 +33,25 @@ def format_minutes(minutes: float) -> str:
     from decimal import Decimal  # an estimate that is no whole number of seconds is rare
 
     return f"{Decimal(repr(float(minutes))):f}m"
+
+
+def parse_moment(text: str, *, now_at: int | None = None) -> int:
+    """Microseconds since 1970 of a time such as "2026-12-01T09:00Z", or of a duration such as "2h" from `now_at` on.
+
+    A time has its zone. Raises InvalidInputError, also for a duration without `now_at`.
+    """
+    from datetime import UTC, datetime, timedelta  # whoever reads durations alone does not pay for it
+
+    if now_at is not None and _split(text):
+        return now_at + round(parse_minutes(text) * 60_000_000)
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    except (ValueError, TypeError, OverflowError):  # TypeError: it has no zone
+        hint = "" if now_at is None else ", or from now on like 2h"
+        raise InvalidInputError(
+            f"{text[:_LONGEST_TEXT]!r} is no time; write it with its zone like 2026-12-01T09:00Z{hint}"
+        ) from None
 
 
 def _compose(seconds: int) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from longpole import coordination
-from longpole.coordination import ends, optimistic
+from longpole.coordination import allocate, ends, lead, optimistic
 from longpole.coordination.acts import Asker
 from longpole.errors import InvalidInputError
 from longpole.instances import registration
@@ -25,12 +24,14 @@ if TYPE_CHECKING:
     from longpole.model import Todo
     from longpole.store import Store
     from longpole.store.instances import Lease
+    from longpole.store.readiness import NoWork
 
 MAX_COUNT = 100
+LONGEST_WAIT_S = 365 * 86400.0
 SOONEST_S = 0.01
 ASK_ANYWAY_S = 5.0
 ASK_AGAIN_S = 1.0  # what is advised to those who poll: an answer costs everybody a turn at the write lock
-WORTH_WAITING = (Reason.ALL_CLAIMED, Reason.ALL_BLOCKED, Reason.AT_CAPACITY)
+WORTH_WAITING = (Reason.ALL_CLAIMED, Reason.ALL_BLOCKED, Reason.AT_CAPACITY, Reason.CONFLICTS, Reason.PAUSED)
 
 
 class Instance:
@@ -41,26 +42,44 @@ class Instance:
         self._asker, self.name, self.number = Asker(lease), lease.name, lease.number
 
     def claim(
-        self, *, count: int = 1, wait_s: float = 0.0, strategy: str | None = None, key: str | None = None
+        self,
+        *,
+        count: int = 1,
+        wait_s: float = 0.0,
+        strategy: str | None = None,
+        coordination: str | None = None,
+        key: str | None = None,
     ) -> list[Claim]:
         """Claim up to `count` todos, waiting for the first up to `wait_s` seconds; empty if there was no work.
 
-        `strategy` takes precedence over the project's. With a `key` a retry gets the same claims again.
-        Raises InstanceLostError.
+        Beyond the first it gets no more than its share of what is ready: call `begin` on each of these as you come to
+        it.
+
+        `strategy` and `coordination` take precedence over the project's. With a `key` a retry gets the same claims
+        again. Raises InstanceLostError.
         """
-        return self._claims(self.allocate(count=count, wait_s=wait_s, strategy=strategy, key=key))
+        return self._claims(
+            self.allocate(count=count, wait_s=wait_s, strategy=strategy, coordination=coordination, key=key)
+        )
 
     def allocate(
-        self, *, count: int = 1, wait_s: float = 0.0, strategy: str | None = None, key: str | None = None
+        self,
+        *,
+        count: int = 1,
+        wait_s: float = 0.0,
+        strategy: str | None = None,
+        coordination: str | None = None,
+        key: str | None = None,
     ) -> Allocation:
         """Claim as `claim` does; the answer also says why there was no work, and when to ask again."""
+        _check_wait(wait_s)
         deadline = time.monotonic() + wait_s
         while True:
             mark = self._store.engine.mark(self._store.project_id) if wait_s > 0 else 0
-            outcome = self._ask(count=count, strategy=strategy, key=key)
+            outcome = self._ask(count=count, strategy=strategy, coordination=coordination, key=key)
             left_s = deadline - time.monotonic()
             no_work = outcome.no_work
-            if outcome.taken or left_s <= 0 or (no_work and no_work.reason not in WORTH_WAITING):
+            if outcome.taken or left_s <= 0 or (no_work and not _is_worth_waiting(no_work)):
                 return self._told(outcome)
             self._wait(outcome, mark, left_s)
 
@@ -85,11 +104,14 @@ class Instance:
         result: str | None = None,
         count: int = 1,
         strategy: str | None = None,
+        coordination: str | None = None,
         key: str | None = None,
     ) -> Allocation:
         """Complete a claim and claim the next todos in one transaction. Raises as `complete` does."""
         finishes = [_finish(todo_id, token, result)]
-        return self._told(self._ask(count=count, strategy=strategy, key=key, finishes=finishes))
+        return self._told(
+            self._ask(count=count, strategy=strategy, coordination=coordination, key=key, finishes=finishes)
+        )
 
     def complete_many(
         self,
@@ -97,6 +119,7 @@ class Instance:
         *,
         count: int = 0,
         strategy: str | None = None,
+        coordination: str | None = None,
         key: str | None = None,
     ) -> list[Claim]:
         """Complete several claims and claim up to `count` todos, in one transaction: all of it or nothing.
@@ -108,7 +131,8 @@ class Instance:
         if len(finishes) > MAX_COUNT:
             raise InvalidInputError(f"at most {MAX_COUNT} claims are completed at once, not {len(finishes)}")
         if count:
-            return self._claims(self._told(self._ask(count=count, strategy=strategy, key=key, finishes=finishes)))
+            outcome = self._ask(count=count, strategy=strategy, coordination=coordination, key=key, finishes=finishes)
+            return self._claims(self._told(outcome))
         ends.complete(self._store, self._asker, finishes, key=key)
         return []
 
@@ -127,9 +151,15 @@ class Instance:
         finish = _finish(todo_id, token, note)
         ends.progress(self._store, self.number, finish, percent)
 
+    def begin(self, todo_id: str, token: int) -> None:
+        """Say that work on a claim begins: no idle instance may have it any more. Raises as `complete` does."""
+        ends.begin(self._store, self.number, _finish(todo_id, token))
+
     def heartbeat(self) -> int:
         """Renew the lease and give its new end. Raises InstanceLostError."""
-        return registration.beat(self._store, self.number)
+        expires_at = registration.beat(self._store, self.number)
+        lead(self._store, self.number)
+        return expires_at
 
     def unregister(self) -> None:
         """Leave: what is held is released. An instance that is gone already is left be."""
@@ -154,11 +184,25 @@ class Instance:
     def __repr__(self) -> str:
         return f"<longpole.Instance {self.name}>"
 
-    def _ask(self, *, count: int, strategy: str | None, key: str | None, finishes: Sequence[Finish] = ()) -> Outcome:
+    def _ask(
+        self,
+        *,
+        count: int,
+        strategy: str | None,
+        coordination: str | None,
+        key: str | None,
+        finishes: Sequence[Finish] = (),
+    ) -> Outcome:
         if type(count) is not int or not 1 <= count <= MAX_COUNT:
             raise InvalidInputError(f"count is 1 to {MAX_COUNT}, not {count!r}")
-        return coordination.allocate(
-            self._store, self._asker, strategy=strategy, count=count, key=key, finishes=finishes
+        return allocate(
+            self._store,
+            self._asker,
+            strategy=strategy,
+            coordination=coordination,
+            count=count,
+            key=key,
+            finishes=finishes,
         )
 
     def _hand_back(self, finish: Finish, act: Act, key: str | None) -> Status:
@@ -197,6 +241,17 @@ class Instance:
         return [Claim(self, claimed) for claimed in allocation.claims]
 
 
+def _is_worth_waiting(no_work: NoWork) -> bool:
+    """Tell whether what others do may bring work. Whoever drains a project wants nobody to wait for the end of it."""
+    drained = no_work.reason == Reason.PAUSED and no_work.retry_at is None
+    return no_work.reason in WORTH_WAITING and not drained
+
+
+def _check_wait(wait_s: object) -> None:
+    if not isinstance(wait_s, int | float) or not 0 <= wait_s <= LONGEST_WAIT_S:
+        raise InvalidInputError(f"one may wait 0 to {LONGEST_WAIT_S:.0f} seconds, not {wait_s!r}")
+
+
 def _finish(todo_id: str, token: int, result: str | None = None) -> Finish:
     if type(token) is not int or not 0 <= token < 1 << 63:
         raise InvalidInputError(f"a token is the whole number that came with the claim, not {token!r}", todo_id=todo_id)
@@ -227,11 +282,17 @@ class Claim:
         self._instance.complete(self.id, self.token, result=result, key=key)
 
     def complete_and_claim(
-        self, result: str | None = None, *, count: int = 1, strategy: str | None = None, key: str | None = None
+        self,
+        result: str | None = None,
+        *,
+        count: int = 1,
+        strategy: str | None = None,
+        coordination: str | None = None,
+        key: str | None = None,
     ) -> list[Claim]:
         """Say that the todo is done and claim the next in one transaction; empty if there was no work."""
         told = self._instance.complete_and_allocate(
-            self.id, self.token, result=result, count=count, strategy=strategy, key=key
+            self.id, self.token, result=result, count=count, strategy=strategy, coordination=coordination, key=key
         )
         return [Claim(self._instance, claimed) for claimed in told.claims]
 
@@ -242,6 +303,14 @@ class Claim:
     def release(self, *, key: str | None = None) -> Status:
         """Give the todo back unfinished, without a mark against it. Raises as `complete` does."""
         return self._instance.release(self.id, self.token, key=key)
+
+    def begin(self) -> None:
+        """Say that you begin with this one, where it came in a batch.
+
+        Until then, or until all that was claimed before it is done, an idle instance may have it instead; this raises
+        ClaimLostError then, before any work is in vain. Progress says the same.
+        """
+        self._instance.begin(self.id, self.token)
 
     def progress(self, percent: int, *, note: str | None = None) -> None:
         """Note how far the work is, in percent. Raises as `complete` does."""

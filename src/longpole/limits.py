@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from longpole.errors import InvalidInputError
-from longpole.model import NewTodo
+from longpole.model import Kind, NewTodo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 TITLE_CHARACTERS = 500
@@ -20,7 +20,13 @@ DEPENDENCIES_PER_TODO = 1_000
 LABELS_PER_TODO = 1_000
 TODOS_PER_IMPORT = 200_000
 RESOURCE_AMOUNT = 1_000_000
+OFFERS_PER_INSTANCE = 100
+LATEST_AT = 253_402_300_799_999_999  # the end of the year 9999, in microseconds since 1970
 _SHOWN = 80  # a message stays one line
+
+_ANOTHER = "cancel the todo and add another"
+FIXED = {"id": _ANOTHER, "kind": _ANOTHER, "after": "use link and unlink"}
+"""Fields that a todo is added with and no edit changes, with what to do instead."""
 
 _SURROGATES = ("\ud800", "\udfff")
 _HIDDEN = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -34,7 +40,27 @@ def checked(new: NewTodo) -> NewTodo:
     Raises InvalidInputError naming the todo and the field for what no database should be asked to keep.
     """
     values = {name: checked_field(name, value, todo=new.id or new.title) for name, value in new.as_dict().items()}
-    return NewTodo(**values)
+    found = NewTodo(**values)
+    return found if found.kind == Kind.TODO and found.opens_at is None else _checked_gate(found)
+
+
+def checked_new(one: NewTodo | Mapping[str, Any]) -> NewTodo:
+    """The todo, given as a value or by the names of its fields, as `checked` gives it."""
+    if isinstance(one, NewTodo):
+        return checked(one)
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in one.items()}
+    try:
+        new = NewTodo(**fields)
+    except TypeError as error:
+        raise InvalidInputError(f"cannot make a todo of {sorted(one)}: {error}; a todo needs a title") from error
+    return checked(new)
+
+
+def checked_change(name: str, value: Any) -> Any:
+    """A field's new value, as `checked_field` gives it, if it is one that may be edited."""
+    if name in FIXED:
+        raise InvalidInputError(f"{name} cannot be edited; {FIXED[name]}")
+    return checked_field(name, value)
 
 
 def checked_field(name: str, value: Any, *, todo: str | None = None) -> Any:
@@ -75,6 +101,20 @@ def checked_reason(value: Any) -> str:
     return _title(value)
 
 
+def checked_offers(values: Any) -> tuple[str, ...]:
+    """The labels that an instance offers, at most 100. Raises InvalidInputError."""
+    try:
+        return _several(values, _label, limit=OFFERS_PER_INSTANCE)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"offers {error}") from None
+
+
+def refuse_work(field: str, value: Any, *, todo: str) -> None:
+    """Raise InvalidInputError if a gate is given what only matters to those who work on a todo."""
+    if field in ("touches", "needs") and value:
+        raise InvalidInputError(f"{_shown(todo)} is a gate: nobody works on it, so it has no {field}; leave them out")
+
+
 def checked_text(value: Any) -> str:
     """A text of several lines, such as a result: at most 1 MiB, without NUL and halves of surrogate pairs."""
     return _text(value)
@@ -85,6 +125,18 @@ def checked_count(count: int) -> int:
     if count > TODOS_PER_IMPORT:
         raise InvalidInputError(f"{count} todos in one import; split the file into parts of {TODOS_PER_IMPORT} at most")
     return count
+
+
+def _checked_gate(new: NewTodo) -> NewTodo:
+    """A gate takes no time of its own unless somebody says so."""
+    name = new.id or new.title
+    if new.kind != Kind.GATE:
+        raise InvalidInputError(
+            f"{_shown(name)} is no gate and cannot open by itself; add it as a gate", todo_id=new.id
+        )
+    for field in ("touches", "needs"):
+        refuse_work(field, getattr(new, field), todo=name)
+    return new.replace(estimate_minutes=new.estimate_minutes or 0.0)
 
 
 def _title(value: Any) -> str:
@@ -139,6 +191,18 @@ def _estimate(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= ESTIMATE_MINUTES:
         raise InvalidInputError(f"is {_shown(value)}; write minutes from 0 to {ESTIMATE_MINUTES}")
     return float(value)
+
+
+def _kind(value: Any) -> str:
+    if value not in tuple(Kind):
+        raise InvalidInputError(f"is {_shown(value)}; write {' or '.join(Kind)}")
+    return Kind(value).value
+
+
+def _opens_at(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or not 0 < value <= LATEST_AT):
+        raise InvalidInputError(f"is {_shown(value)}; write microseconds since 1970")
+    return value
 
 
 def _label(value: Any) -> str:
@@ -211,4 +275,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "branch": lambda value: None if value is None else _label(value),
     "touches": lambda value: _several(value, _touch, limit=LABELS_PER_TODO),
     "needs": lambda value: _several(value, _label, limit=LABELS_PER_TODO),
+    "kind": _kind,
+    "opens_at": _opens_at,
 }

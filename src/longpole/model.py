@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_NONE: dict[str, int] = {}
+
+
 class Status(StrEnum):
     """Where a todo stands; `docs/state-machine.md` draws the moves between them."""
 
@@ -29,6 +32,13 @@ FINISHED = frozenset({Status.COMPLETED, Status.CANCELLED})
 """What keeps nobody waiting any more."""
 
 
+class Kind(StrEnum):
+    """What a todo is: work for an instance, or a gate, which a person opens or its time."""
+
+    TODO = "todo"
+    GATE = "gate"
+
+
 class Reason(StrEnum):
     """Why there is no work for an instance at this moment."""
 
@@ -36,6 +46,8 @@ class Reason(StrEnum):
     ALL_CLAIMED = "all_claimed"
     ALL_BLOCKED = "all_blocked"
     AT_CAPACITY = "at_capacity"
+    CONFLICTS = "conflicts"
+    PAUSED = "paused"
     STUCK = "stuck"
 
 
@@ -58,17 +70,24 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
     HELD = "held"
     LIFTED = "lifted"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     REGISTERED = "registered"
+    OFFERED = "offered"
     UNREGISTERED = "unregistered"
     LOST = "lost"
+    ELECTED = "elected"
     CONFIGURED = "configured"
     IMPORTED = "imported"
+    BRANCH_KEPT = "branch_kept"
+    BRANCH_FREED = "branch_freed"
 
 
 class Hold(Value):
     """One more thing that a todo waits for beside its dependencies."""
 
-    kind: str  # "manual": somebody set it aside; "backoff": a failed attempt rests
+    kind: str  # "manual": set aside; "backoff": rests after a failed attempt; "gate": its time; "paused": its branch;
+    # "conflict": somebody has what it touches or takes; "shortage": there is too little of that in all
     reason: str
     until_at: int | None = None  # None: until somebody lifts it
 
@@ -101,6 +120,8 @@ class Todo(Value):
     claimed_at: int | None = None
     finished_at: int | None = None
     former_holder: str | None = None  # who held it in the tracker that it was imported from
+    kind: str = Kind.TODO
+    opens_at: int | None = None  # when a gate opens by itself; None: a person opens it
 
 
 class NewTodo(Value):
@@ -115,6 +136,8 @@ class NewTodo(Value):
     branch: str | None = None
     touches: tuple[str | dict[str, Any], ...] = ()
     needs: tuple[str, ...] = ()
+    kind: str = Kind.TODO
+    opens_at: int | None = None  # of a gate: when it opens by itself; None: a person opens it
 
 
 class InstanceInfo(Value):
@@ -128,7 +151,11 @@ class InstanceInfo(Value):
     lease_expires_at: int
     host: str | None = None
     process_id: int | None = None  # None: nobody watches a process for it (command-line calls)
+    offers: tuple[str, ...] = ()  # the labels that it registered with
+    branch: str | None = None  # that of its last claim that had one
     holding: tuple[str, ...] = ()
+    leads_in_term: int | None = None  # None: it does not lead the others
+    assigned: str | None = None  # the todo that the leader wants it to take next
 
 
 class ClaimedTodo(Value):
@@ -148,6 +175,76 @@ class Allocation(Value):
     reason: Reason | None = None  # None exactly when there are claims
     detail: str | None = None
     retry_after_s: float | None = None  # None: asking again will not help by itself
+
+
+class Prediction(Value):
+    """A todo that becomes ready when others are done: those in `after`, with the last of which nothing is in its way.
+
+    When that may be goes by their estimates, in minutes from now: 0.0 where they are overdue.
+    """
+
+    todo: Todo
+    expected_minutes: float
+    expected_at: int
+    after: tuple[str, ...]
+
+
+class Branch(Value):
+    """A line of related todos. One instance at most keeps to it; only strategies that go by branches make one do so.
+
+    `remaining_minutes`: what is left by the estimates of all its todos. `token` goes up each time it is kept to.
+    """
+
+    name: str
+    todos: tuple[str, ...] = ()  # as they were added
+    counts: dict[str, int] = _NONE  # by status; what there is none of is left out
+    remaining_minutes: float = 0.0
+    holder: str | None = None  # the instance that keeps to it
+    held_at: int | None = None  # since when
+    token: int = 0
+    pause: str | None = None  # why its todos are not given out; None: they are
+    cap: int | None = None  # how many of them may be in progress at once; None: no limit
+
+
+class DerivedBranch(Value):
+    """A branch that was found in the graph: a path of todos, first to last, with the sum of their estimates."""
+
+    name: str
+    todos: tuple[str, ...]
+    minutes: float
+
+
+class ProjectStatus(Value):
+    """How a project stands. `remaining_minutes`: its critical path. `stuck`: what strands others, with the cause.
+
+    `pause`: why nothing is given out, empty if nobody said why; None: it is. `paused_branches`: by name, with the same.
+    `gates`: a few that wait for a person. `unoffered`: labels that unfinished todos need and no live instance offers,
+    each set with the number of todos; empty as long as no instance is live. `leader`, `term`: None if nobody leads.
+    `assigned`: how many todos are assigned and not begun yet.
+    """
+
+    project: str
+    counts: dict[str, int]
+    remaining_minutes: float
+    live_instances: int
+    stuck: tuple[str, ...]
+    finished: bool
+    pause: str | None
+    draining: bool
+    paused_branches: dict[str, str]
+    gates: tuple[str, ...]
+    unoffered: tuple[tuple[tuple[str, ...], int], ...]
+    leader: str | None = None
+    term: int | None = None
+    assigned: int = 0
+
+
+class Explanation(Value):
+    """Why a todo stands where it does: in one sentence, and in lines of detail."""
+
+    todo: Todo
+    summary: str
+    lines: tuple[str, ...]
 
 
 class Event(Value):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 
-from longpole import limits, strategies
+from longpole import coordination, limits, strategies
 from longpole import settings as setting
 from longpole.clock import Clock
 from longpole.errors import InvalidInputError
 from longpole.handles import Instance
 from longpole.instances import failure, registration
 from longpole.location import database
-from longpole.model import NewTodo, Status
-from longpole.store import instances, journal, open_store, projects, readiness, todos
-from longpole.value import Value
+from longpole.model import Explanation, NewTodo, Status
+from longpole.store import instances, journal, leadership, open_store, projects, todos
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from longpole.insight.examination import Finding
     from longpole.insight.metrics import Metrics
     from longpole.interchange.values import ImportReport
-    from longpole.model import Copy, Event, InstanceInfo, Todo
+    from longpole.model import Branch, Copy, DerivedBranch, Event, InstanceInfo, Prediction, ProjectStatus, Todo
     from longpole.settings import Settings
     from longpole.store import Store
     from longpole.store.additions import Addition
@@ -31,27 +30,6 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Transaction
 
 DEFAULT_PROJECT = "default"
-FIXED = {"id": "cancel the todo and add another", "after": "use link and unlink"}
-"""Fields that a todo is added with and no edit changes, with what to do instead."""
-
-
-class ProjectStatus(Value):
-    """How a project stands. `remaining_minutes`: its critical path. `stuck`: what strands others, with the cause."""
-
-    project: str
-    counts: dict[str, int]
-    remaining_minutes: float
-    live_instances: int
-    stuck: tuple[str, ...]
-    finished: bool
-
-
-class Explanation(Value):
-    """Why a todo stands where it does: in one sentence, and in lines of detail."""
-
-    todo: Todo
-    summary: str
-    lines: tuple[str, ...]
 
 
 def open(  # noqa: A001 - `longpole.open` is the documented name
@@ -134,7 +112,7 @@ class Project:
         """
         from longpole.store.additions import Addition
 
-        return self._add([Addition(new=limits.checked(_new(one))) for one in new])
+        return self._add([Addition(new=limits.checked_new(one)) for one in new])
 
     def link(self, todo_id: str, *, after: Iterable[str]) -> list[str]:
         """Let a todo wait for others; give those that are new to it.
@@ -156,16 +134,17 @@ class Project:
         )
 
     def edit(self, todo_id: str, **changes: Any) -> Todo:
-        """Change a todo's title, description, estimate_minutes, priority, branch, touches or needs.
+        """Change a todo's title, description, estimate_minutes, priority, branch, touches, needs or opens_at.
 
         Raises InvalidInputError, UnknownTodoError.
         """
         from longpole.store import edits
 
-        checked = {name: _changed(name, value) for name, value in changes.items()}
+        checked = {name: limits.checked_change(name, value) for name, value in changes.items()}
 
         def upon(tx: Transaction) -> Todo:
-            edits.edit(tx, todo_id, checked, default_estimate=self._default_estimate(tx))
+            default = self._default_estimate(tx, constrains=bool(checked.get("touches")))
+            edits.edit(tx, todo_id, checked, default_estimate=default)
             return todos.by_id(tx, todo_id)
 
         return self._store.act(upon)
@@ -194,7 +173,7 @@ class Project:
         """Give a failed todo its attempts again. Raises InvalidInputError, UnknownTodoError."""
         from longpole.store import edits
 
-        self._store.act(lambda tx: edits.retry(tx, todo_id))
+        self._store.edit(lambda tx: edits.retry(tx, todo_id))
 
     def reopen(self, todo_id: str) -> list[str]:
         """Take up a finished todo again; give the dependents under way or done that need a second look.
@@ -203,19 +182,56 @@ class Project:
         """
         from longpole.store import edits
 
-        return self._store.act(lambda tx: edits.reopen(tx, todo_id, default_estimate=self._default_estimate(tx)))
+        def upon(tx: Transaction) -> list[str]:  # it may be the first again that touches anything
+            return edits.reopen(tx, todo_id, default_estimate=self._default_estimate(tx, constrains=True))
+
+        return self._store.act(upon)
 
     def hold(self, todo_id: str, reason: str) -> None:
         """Set a todo aside until `lift`. Raises InvalidInputError, AlreadyClaimedError, UnknownTodoError."""
         from longpole.store import edits
 
-        self._store.act(lambda tx: edits.hold(tx, todo_id, limits.checked_reason(reason)))
+        self._store.edit(lambda tx: edits.hold(tx, todo_id, limits.checked_reason(reason)))
 
     def lift(self, todo_id: str) -> None:
         """Lift a hold. Raises InvalidInputError, UnknownTodoError."""
         from longpole.store import edits
 
-        self._store.act(lambda tx: edits.lift(tx, todo_id))
+        self._store.edit(lambda tx: edits.lift(tx, todo_id))
+
+    def derive_branches(
+        self, *, dry_run: bool = False, progress: Callable[[int], None] | None = None
+    ) -> list[DerivedBranch]:
+        """Give the unfinished todos that have no branch one, from the graph: the longest path, then the next longest.
+
+        `dry_run` only tells them. `progress` is told now and then how many todos have theirs.
+        """
+        from longpole.store import lines
+
+        return lines.derive(self._store, dry_run=dry_run, progress=progress)
+
+    def approve(self, todo_id: str, *, note: str | None = None) -> None:
+        """Open a gate. Raises NotReadyError if something before it is not done, InvalidInputError, UnknownTodoError."""
+        from longpole.store import gates
+
+        checked = None if note is None else limits.checked_text(note)
+        self._store.edit(lambda tx: gates.approve(tx, todo_id, checked))
+
+    def pause(self, reason: str = "", *, branch: str | None = None, drain: bool = False) -> int | None:
+        """Give nothing out any more, in all of the project or of a branch; what is in hand goes on, and may be done.
+
+        `drain` tells those who ask not to wait for the end of the pause. Of a branch it tells how many todos are held.
+        Raises InvalidInputError.
+        """
+        from longpole.store import pauses
+
+        return pauses.pause(self._store, reason, branch=branch, drain=drain)
+
+    def resume(self, *, branch: str | None = None) -> bool:
+        """Give todos out again; False if the project, or the branch, was not paused."""
+        from longpole.store import pauses
+
+        return pauses.resume(self._store, branch=branch)
 
     # Import and export
 
@@ -262,37 +278,39 @@ class Project:
         """Explain why a todo is ready, blocked, given to somebody, or finished. Raises UnknownTodoError."""
         from longpole.insight.why import explain
 
-        todo, summary, lines = self._store.look(lambda tx: explain(tx, todo_id))
+        todo, summary, lines = explain(self._store, todo_id)
         return Explanation(todo=todo, summary=summary, lines=lines)
+
+    def predict(self, instance: str | Instance) -> list[Prediction]:
+        """Predict what becomes ready when all is done that an instance holds, in the order of the project's strategy.
+
+        A hundred todos at most. Raises InstanceLostError.
+        """
+        from longpole.insight import prediction
+
+        return prediction.after_instance(self._store, instance if isinstance(instance, str) else instance.name)
+
+    def predict_after(self, ids: Iterable[str]) -> list[Prediction]:
+        """Predict as `predict` does what becomes ready when these todos are done. Raises UnknownTodoError."""
+        from longpole.insight import prediction
+
+        return prediction.after_todos(self._store, _several(ids))
 
     def status(self) -> ProjectStatus:
         """Tell how the project stands."""
+        from longpole.insight import standing
 
-        def seen(tx: Transaction) -> ProjectStatus:
-            counts = {status.value: count for status, count in todos.counts(tx).items()}
-            path = todos.critical_path(tx)
-            unfinished = sum(counts[status] for status in ("blocked", "ready", "in_progress", "failed"))
-            return ProjectStatus(
-                project=self.name,
-                counts=counts,
-                remaining_minutes=todos.by_number(tx, path[0]).critical_path_minutes if path else 0.0,
-                live_instances=instances.count_live(tx),
-                stuck=tuple(readiness.stuck_causes(tx)),
-                finished=bool(sum(counts.values())) and not unfinished,
-            )
+        return standing.status(self._store)
 
-        return self._store.look(seen)
+    def branches(self) -> list[Branch]:
+        """List the branches by name: those that have todos, are kept to, paused or capped."""
+        from longpole.store import lines
 
-    def branches(self) -> dict[str, dict[str, int]]:
-        """Count the todos of each branch by status."""
-        found: dict[str, dict[str, int]] = {}
-        for branch, status, count in self._store.look(todos.branches):
-            found.setdefault(branch, {})[status.value] = count
-        return found
+        return self._store.look(lambda tx: lines.listing(tx, self._store.state(tx).settings))
 
     def instances(self, *, every: bool = False) -> list[InstanceInfo]:
         """List the live instances, or every one there ever was, with what they hold."""
-        return self._store.look(lambda tx: instances.listing(tx, every=every))
+        return self._store.look(lambda tx: leadership.told_of(tx, instances.listing(tx, every=every)))
 
     def journal(self, *, after: str | None = None, todo: str | None = None) -> Iterator[Event]:
         """Give what happened, in commit order, from the start or after a cursor; all of it or about one todo.
@@ -308,6 +326,10 @@ class Project:
     def cursor(self) -> str:
         """Give the journal's position now: `journal(after=…)` then gives what comes after it."""
         return self._store.look(journal.newest)
+
+    def now(self) -> int:
+        """Give the time by the database's clock, in microseconds since 1970."""
+        return self._store.engine.clock.now()
 
     def heard(self) -> int:
         """Give a number that changes when somebody may have brought work; it costs nothing to ask."""
@@ -335,7 +357,8 @@ class Project:
         """Judge the database, the settings, the instances and the clock."""
         from longpole.insight.examination import examine
 
-        return examine(self.condition(), self.settings(), self.instances(), self.problems())
+        lacking = self.status().unoffered
+        return examine(self.condition(), self.settings(), self.instances(), self.problems(), unoffered=lacking)
 
     def upgrade(self) -> int:
         """See to what a dump of another server leaves out of order in the journal; tell how many events it were.
@@ -359,17 +382,26 @@ class Project:
 
     # Instances
 
-    def register(self, name: str | None = None, *, heartbeat: bool = True, process_id: int | None = None) -> Instance:
+    def register(
+        self,
+        name: str | None = None,
+        *,
+        heartbeat: bool = True,
+        process_id: int | None = None,
+        offers: Iterable[str] = (),
+    ) -> Instance:
         """Start an instance that lives in this process (or in `process_id`) and beats in the background.
 
-        Without `heartbeat` the caller beats. Raises InvalidInputError if a live instance has this name.
+        Without `heartbeat` the caller beats. `offers` are labels that todos may need.
+        Raises InvalidInputError if a live instance has this name.
         """
-        lease = registration.register(self._store, name, process_id=process_id or os.getpid())
+        labels = limits.checked_offers(offers)
+        lease = registration.register(self._store, name, process_id=process_id or os.getpid(), offers=labels)
         if not heartbeat:
             return Instance(self._store, lease)
         from longpole.instances.heartbeat import Heartbeat
 
-        beating = Heartbeat(self._store, lease.number)
+        beating = Heartbeat(self._store, lease.number, lead=coordination.lead)
         beating.start()
         return Instance(self._store, lease, heartbeat=beating)
 
@@ -377,13 +409,17 @@ class Project:
         """Give the live instance of a name. Raises InstanceLostError if there is none (any more)."""
         return Instance(self._store, registration.find(self._store, name))
 
-    def instance_or_register(self, name: str) -> Instance:
-        """Give the live instance of a name, or start one that no process stands for; its caller beats by acting."""
-        return Instance(self._store, registration.find_or_register(self._store, name))
+    def instance_or_register(self, name: str, *, offers: Iterable[str] | None = None) -> Instance:
+        """Give the live instance of a name, or start one that no process stands for; its caller beats by acting.
+
+        `offers` are the labels that it offers from now on; None: those that it has.
+        """
+        labels = None if offers is None else limits.checked_offers(offers)
+        return Instance(self._store, registration.find_or_register(self._store, name, labels))
 
     def sweep(self) -> list[str]:
         """Give up the instances whose lease has ended, and see to all else that is due; name those given up."""
-        return self._store.act(lambda tx: failure.sweep(tx, self._store.state(tx)))
+        return self._store.act(lambda tx: failure.sweep(tx, self._store.turn(tx)))
 
     # Settings
 
@@ -392,12 +428,19 @@ class Project:
         return self._store.look(self._store.state).settings
 
     def configure(self, **changes: Any) -> Settings:
-        """Change settings; None puts one back to its default. Raises InvalidInputError, changing nothing."""
+        """Change settings; None puts one back to its default.
+
+        Raises InvalidInputError, changing nothing, also for a strategy that the project's coordination cannot go by.
+        """
         if changes.get("strategy") is not None:
             strategies.installed(str(setting.parsed("strategy", changes["strategy"])))
 
         def upon(tx: Transaction) -> Settings:
             settings = projects.configure(tx, changes)
+            if settings.coordination == "work_queue" and not changes.keys().isdisjoint(("strategy", "coordination")):
+                from longpole.coordination import work_queue
+
+                work_queue.check(settings)
             if "default_estimate_minutes" in changes:
                 from longpole.store import measures
 
@@ -428,11 +471,13 @@ class Project:
     def _add(self, additions: Sequence[Addition]) -> list[str]:
         from longpole.store import additions as adding
 
-        return self._store.act(lambda tx: adding.add(tx, additions, default_estimate=self._default_estimate(tx)))
+        constrains = any(addition.new.touches for addition in additions)
+        return self._store.act(
+            lambda tx: adding.add(tx, additions, default_estimate=self._default_estimate(tx, constrains=constrains))
+        )
 
-    def _default_estimate(self, tx: Transaction) -> float:
-        tx.lock_project()  # first: somebody may be about to change it
-        return self._store.state(tx).settings.default_estimate_minutes
+    def _default_estimate(self, tx: Transaction, *, constrains: bool = False) -> float:
+        return self._store.lock(tx, constrains=constrains).settings.default_estimate_minutes
 
     def _events(self, cursor: str, number: int | None) -> Iterator[Event]:
         whole = False
@@ -440,24 +485,6 @@ class Project:
             events, whole = self._store.look(lambda tx: journal.page(tx, cursor, todo=number))  # noqa: B023 - at once
             yield from events
             cursor = events[-1].cursor if events else cursor
-
-
-def _new(one: NewTodo | Mapping[str, Any]) -> NewTodo:
-    if isinstance(one, NewTodo):
-        return one
-    try:
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in one.items()
-        }
-        return NewTodo(**fields)
-    except TypeError as error:
-        raise InvalidInputError(f"cannot make a todo of {sorted(one)}: {error}; a todo needs a title") from error
-
-
-def _changed(name: str, value: Any) -> Any:
-    if name in FIXED:
-        raise InvalidInputError(f"{name} cannot be edited; {FIXED[name]}")
-    return limits.checked_field(name, value)
 
 
 def _several(ids: Iterable[str]) -> list[str]:

@@ -41,13 +41,15 @@ def _option(word: str, rest: list[str], verb: Verb | None, values: dict[str, obj
     flag, given, value = word.partition("=")
     for option in (*GLOBAL, *(verb.options if verb else ())):
         if option.flag == flag:
-            values[option.name] = _value(option, value if given else None, rest)
+            found = _word_of(option, value if given else None, rest)
+            before = values.get(option.name, ())
+            values[option.name] = (*before, found) if option.kind == "texts" and isinstance(before, tuple) else found
             return
     where = f"longpole {verb.name}" if verb else "longpole"
     raise UsageError(f"{where} has no option {flag}; `{where} --help` lists them")
 
 
-def _value(option: Option, given: str | None, rest: list[str]) -> object:
+def _word_of(option: Option, given: str | None, rest: list[str]) -> str | bool:
     if option.kind == "flag":
         if given is not None:
             raise UsageError(f"{option.flag} takes no value")
@@ -56,6 +58,13 @@ def _value(option: Option, given: str | None, rest: list[str]) -> object:
         if not rest:
             raise UsageError(f"{option.flag} needs a value: {option.help}")
         given = rest.pop(0)
+    return given
+
+
+def _value(option: Option, given: object) -> object:
+    """Give what the last word for an option means; those before it count for nothing, as with click."""
+    if not isinstance(given, str):
+        return given
     try:
         return KINDS[option.kind](given)
     except ValueError:
@@ -69,5 +78,7 @@ def _complete(verb: Verb, positional: list[str], values: dict[str, object]) -> d
     for option in verb.options:
         if option.required and option.name not in values:
             raise UsageError(f"longpole {verb.name} needs {option.flag}: {option.help}")
-    defaults = {option.name: option.default for option in (*GLOBAL, *verb.options)}
-    return defaults | values | dict(zip(verb.arguments, positional, strict=True))
+    meant = {
+        option.name: _value(option, values.get(option.name, option.default)) for option in (*GLOBAL, *verb.options)
+    }
+    return meant | dict(zip(verb.arguments, positional, strict=True))

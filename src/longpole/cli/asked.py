@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from longpole.cli.verbs import Option
     from longpole.project import Project
 
-KINDS = {"whole": click.INT, "number": click.FLOAT, "text": click.STRING}
+KINDS = {"whole": click.INT, "number": click.FLOAT, "text": click.STRING, "texts": click.STRING}
 HELP_FLAGS = {"help_option_names": ["--help", "-h"]}
 GLOBAL_NAMES = frozenset(option.name for option in GLOBAL)
 
@@ -123,6 +123,8 @@ def click_option(option: Option) -> click.Option:
     """Give an option of the table as click's."""
     if option.kind == "flag":
         return click.Option([option.flag, option.name], is_flag=True, default=False, help=option.help)
+    if option.kind == "texts":
+        return click.Option([option.flag, option.name], multiple=True, metavar="LABEL", help=option.help)
     # Since click 8.3 a default of None is a default, with which nothing is missing.
     default: dict[str, Any] = {} if option.default is None else {"default": option.default, "show_default": True}
     return click.Option(

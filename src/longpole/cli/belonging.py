@@ -12,6 +12,7 @@ from longpole import documents
 from longpole.cli import hot, screen, wording
 from longpole.cli.asked import Asked, verb
 from longpole.cli.screen import Column
+from longpole.cli.verbs import OFFERS
 from longpole.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -24,17 +25,23 @@ COLUMNS = (
     Column(title="heartbeat", right=True),
     Column(title="lease", right=True),
     Column(title="process"),
+    Column(title="offers"),
     Column(title="holds", wide=True),
 )
 
 
-@verb("register", example="longpole register --as claude-1")
+@verb(
+    "register",
+    example="longpole register --as claude-1\nlongpole register --as claude-2 --offers gpu --offers reviewer",
+)
 @click.option("--as", "instance", help="its name (default: LONGPOLE_INSTANCE, or one is made)")
-def _register(asked: Asked, *, instance: str | None) -> None:
+@click.option("--offers", multiple=True, metavar="LABEL", help=OFFERS.help)
+def _register(asked: Asked, *, instance: str | None, offers: tuple[str, ...]) -> None:
     """Start an instance and print its name.
 
-    `next` does so by itself for a name that is new. An instance is given up when nothing is heard of it, neither a
-    heartbeat nor another verb, for the time of its lease.
+    `next` does so by itself for a name that is new. A todo that needs labels goes only to an instance that offers them
+    all; one that is registered already offers these from now on. An instance is given up when nothing is heard of it,
+    neither a heartbeat nor another verb, for the time of its lease.
     """
     wanted = hot.name_given({"instance": instance})
     name = wanted or f"agent-{secrets.token_hex(3)}"
@@ -46,7 +53,7 @@ def _register(asked: Asked, *, instance: str | None) -> None:
                 f"the instance '{name}' is live in process {there.process_id}; choose another name,"
                 f" or end it with `longpole unregister --as {name}`"
             )
-        me = project.instance_or_register(name)
+        me = project.instance_or_register(name, offers=hot.offers_given({"offers": offers}))
     said = f"{name} is registered already" if there else me.name
     asked.tell({"instance": me.name, "number": me.number, "registered": there is None}, said)
 
@@ -86,7 +93,9 @@ def _row(one: InstanceInfo) -> tuple[str, ...]:
     lease = ("over" if left_s <= 0 else f"{wording.seconds(left_s)} left") if one.state == "live" else ""
     process = "" if one.process_id is None else f"{one.process_id} on {one.host}"
     silent = f"{wording.seconds((now - one.heartbeat_at) / 1e6)} ago"
-    return (one.name, one.state, silent, lease, process, ", ".join(one.holding))
+    state = one.state if one.leads_in_term is None else f"{one.state}, leads (term {one.leads_in_term})"
+    holds = [*one.holding, *([f"{one.assigned} (assigned)"] if one.assigned else [])]
+    return (one.name, state, silent, lease, process, ", ".join(one.offers), ", ".join(holds))
 
 
 COMMANDS = {"register": _register, "unregister": _unregister, "instances": _instances}

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Plan": ("init", "add", "link", "unlink", "edit", "cancel", "retry", "reopen", "import", "export"),
     "Work": ("next", "claim", "done", "progress", "fail", "release", "register", "heartbeat", "unregister"),
-    "Look": ("list", "show", "why", "status", "critical-path", "branches", "instances", "journal", "metrics"),
+    "Look": (
+        *("list", "show", "why", "status", "critical-path", "branches", "instances", "predict"),
+        *("journal", "metrics"),
+    ),
+    "Decide": ("approve", "pause", "resume"),
     "Run": ("run", "demo"),
     "Keep": ("settings", "db", "doctor", "completion"),
 }
@@ -32,9 +36,12 @@ HOMES = {
     "exchanging": ("import", "export"),
     "urgent": tuple(VERBS),
     "belonging": ("register", "unregister", "instances"),
-    "looking": ("list", "show", "why", "critical-path", "branches"),
+    "looking": ("list", "show", "why", "critical-path"),
+    "branching": ("branches",),
     "standing": ("status", "metrics"),
     "history": ("journal",),
+    "foreseeing": ("predict",),
+    "pausing": ("pause", "resume", "approve"),
     "launching": ("run", "demo"),
     "keeping": ("settings", "db", "doctor"),
     "completing": ("completion",),

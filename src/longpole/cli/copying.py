@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from longpole.cli import wording
 from longpole.cli.asked import Asked, verb
+from longpole.cli.progress import Progress
 from longpole.cli.text import one_line
 from longpole.errors import UsageError
 
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from longpole.model import Copy
-
-QUIET_S = 2.0  # what is done by then needs no report
-EVERY_S, EVERY_S_IN_A_FILE = 0.5, 10.0
 
 
 @verb(
@@ -49,36 +44,19 @@ def _copy(asked: Asked, *, source: str, target: str, anyway: bool) -> None:
     from longpole.project import copy as copy_projects
 
     name = asked.project or os.environ.get("LONGPOLE_PROJECT") or None
-    progress = _Progress(is_quiet=asked.quiet)
+    progress = Progress(is_quiet=asked.quiet)
     try:
-        copy = copy_projects(source, target, project=name, anyway=anyway, progress=progress)
+        copy = copy_projects(
+            source,
+            target,
+            project=name,
+            anyway=anyway,
+            progress=lambda project, rows: progress.say(f"copying {one_line(project)}: {rows:,} rows"),
+        )
     finally:
         progress.end()
     projects = [{**one.as_dict(), "given_up": list(one.given_up)} for one in copy.projects]
     asked.tell({"from": copy.source, "to": copy.target, "projects": projects}, "\n".join(_in_words(copy)))
-
-
-class _Progress:
-    """Says on stderr how far a long copy is: in one line that changes, or in a file now and then in a new one."""
-
-    def __init__(self, *, is_quiet: bool) -> None:
-        self._is_terminal, self._is_shown = sys.stderr.isatty(), False
-        self._due_at = math.inf if is_quiet else time.monotonic() + QUIET_S
-
-    def __call__(self, project: str, rows: int) -> None:
-        """Take note of how far it is, and say so if it is time to."""
-        if time.monotonic() < self._due_at:
-            return
-        said = f"copying {one_line(project)}: {rows:,} rows"
-        print(f"\r{said}" if self._is_terminal else said, end="" if self._is_terminal else "\n", file=sys.stderr)
-        sys.stderr.flush()
-        self._is_shown = self._is_terminal
-        self._due_at = time.monotonic() + (EVERY_S if self._is_terminal else EVERY_S_IN_A_FILE)
-
-    def end(self) -> None:
-        """Leave the line that changes."""
-        if self._is_shown:
-            print(file=sys.stderr)
 
 
 def _in_words(copy: Copy) -> Iterator[str]:

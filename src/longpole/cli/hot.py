@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Answer = tuple[dict[str, Any], str, int]
     """The document, the same in words, and the exit code."""
 
-ENVIRONMENT = ("LONGPOLE_DB", "LONGPOLE_PROJECT", "LONGPOLE_INSTANCE")
+ENVIRONMENT = ("LONGPOLE_DB", "LONGPOLE_PROJECT", "LONGPOLE_INSTANCE", "LONGPOLE_OFFERS")
 
 
 def run(words: list[str]) -> int:
@@ -96,6 +96,12 @@ def name_given(values: dict[str, Any]) -> str | None:
     return values["instance"] or os.environ.get("LONGPOLE_INSTANCE") or None
 
 
+def offers_given(values: dict[str, Any]) -> tuple[str, ...] | None:
+    """Give the labels that the acting instance offers; None if neither the command line nor the environment has any."""
+    told = values["offers"] or tuple(part.strip() for part in os.environ.get("LONGPOLE_OFFERS", "").split(",") if part)
+    return tuple(label for label in told if label) if told else None
+
+
 def refuse_bytes(words: list[str]) -> None:
     """Raise UsageError for a word that is no text, of the command line or of our environment: no database keeps it."""
     for word in (*words, *(os.environ.get(name, "") for name in ENVIRONMENT)):
@@ -106,13 +112,19 @@ def refuse_bytes(words: list[str]) -> None:
 
 
 def _next(project: Project, values: dict[str, Any]) -> Answer:
-    me = project.instance_or_register(name_of(values))
-    told = me.allocate(count=values["count"], wait_s=values["wait"], strategy=values["strategy"], key=values["key"])
+    me = project.instance_or_register(name_of(values), offers=offers_given(values))
+    told = me.allocate(
+        count=values["count"],
+        wait_s=values["wait"],
+        strategy=values["strategy"],
+        coordination=values["coordination"],
+        key=values["key"],
+    )
     return _told(told)
 
 
 def _claim(project: Project, values: dict[str, Any]) -> Answer:
-    me = project.instance_or_register(name_of(values))
+    me = project.instance_or_register(name_of(values), offers=offers_given(values))
     return _told(me.allocate_todo(values["id"], key=values["key"]))
 
 
@@ -128,7 +140,13 @@ def _done(project: Project, values: dict[str, Any]) -> Answer:
         me.complete(todo_id, token, result=result, key=values["key"])
         return _said(f"{todo_id} is completed", completed=todo_id)
     told = me.complete_and_allocate(
-        todo_id, token, result=result, count=values["count"], strategy=values["strategy"], key=values["key"]
+        todo_id,
+        token,
+        result=result,
+        count=values["count"],
+        strategy=values["strategy"],
+        coordination=values["coordination"],
+        key=values["key"],
     )
     document, words, code = _told(told)
     return {**document, "completed": todo_id}, f"{todo_id} is completed\n{words}", code

@@ -43,10 +43,11 @@ def _settings(asked: Asked, *, name: str | None, value: str | None, reset: bool)
         changed = name is not None and (value is not None or reset)
         now = project.configure(**{name: value}) if name is not None and changed else project.settings()
     if name is None:
-        asked.tell({"settings": now.as_dict(), "defaults": Settings().as_dict()}, lambda: _tell_settings(now))
+        asked.tell({"settings": now.spelled(), "defaults": Settings().spelled()}, lambda: _tell_settings(now))
         return
-    spoken = _spoken(now.as_dict()[name])
-    asked.tell({"settings": {name: now.as_dict()[name]}}, f"{name} is {spoken} now" if changed else spoken)
+    value_now = now.spelled().get(name)
+    spoken = "not set" if value_now is None else _spoken(value_now)
+    asked.tell({"settings": {name: value_now}}, f"{name} is {spoken} now" if changed else spoken)
 
 
 @verb("upgrade", example="longpole db upgrade")
@@ -124,9 +125,10 @@ def _examine(asked: Asked) -> list[Finding]:
 
 
 def _tell_settings(now: Settings) -> None:
-    defaults = Settings().as_dict()
+    defaults, spelled = Settings().spelled(), now.spelled()
     rows = [
-        (name, _spoken(value), _spoken(defaults[name]), SPECS[name].meaning) for name, value in now.as_dict().items()
+        (name, _spoken(spelled.get(name, "")), _spoken(defaults.get(name, "")), SPECS[setting.family(name)].meaning)
+        for name in {**spelled, **setting.SPECS}
     ]
     screen.table(SETTINGS_COLUMNS, rows, empty="")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from longpole.cli import hot
 from longpole.cli.asked import Asked, verb
+from longpole.cli.verbs import OFFERS
 
 
 @verb(
@@ -14,8 +16,18 @@ from longpole.cli.asked import Asked, verb
 )
 @click.option("-n", "--instances", "count", type=int, default=1, show_default=True, help="how many at the same time")
 @click.option("--strategy", help="the strategy for this run (default: the project's)")
+@click.option("--coordination", help="the mechanism for this run (default: the project's)")
+@click.option("--offers", multiple=True, metavar="LABEL", help=OFFERS.help)
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND…")
-def _run(asked: Asked, *, count: int, strategy: str | None, command: tuple[str, ...]) -> int:
+def _run(
+    asked: Asked,
+    *,
+    count: int,
+    strategy: str | None,
+    coordination: str | None,
+    offers: tuple[str, ...],
+    command: tuple[str, ...],
+) -> int:
     """Keep N instances of a command busy until all is done.
 
     Each call gets one todo: as JSON on standard input, and LONGPOLE_TODO_ID, LONGPOLE_TOKEN, LONGPOLE_INSTANCE,
@@ -26,7 +38,16 @@ def _run(asked: Asked, *, count: int, strategy: str | None, command: tuple[str, 
     from longpole.runner.command import run_command
 
     with asked.open() as project:
-        return run_command(project, command, instances=count, strategy=strategy, as_json=asked.json, quiet=asked.quiet)
+        return run_command(
+            project,
+            command,
+            instances=count,
+            strategy=strategy,
+            coordination=coordination,
+            offers=hot.offers_given({"offers": offers}) or (),
+            as_json=asked.json,
+            quiet=asked.quiet,
+        )
 
 
 @verb("demo", example="longpole demo")

@@ -1,4 +1,4 @@
-"""The verbs that show todos: list, show, why, critical-path, branches."""
+"""The verbs that show todos: list, show, why, critical-path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from longpole.cli.asked import Asked, verb
 from longpole.cli.screen import Column, Outline
 from longpole.cli.text import many_lines, one_line
 from longpole.errors import UnknownTodoError
-from longpole.model import PENDING, EventKind, Status
+from longpole.model import PENDING, EventKind, Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,18 +99,6 @@ def _critical_path(asked: Asked) -> None:
     asked.tell(content, lambda: _draw_path(path, remaining))
 
 
-@verb("branches", example="longpole branches")
-def _branches(asked: Asked) -> None:
-    """Count the todos of each branch by status."""
-    with asked.open() as project:
-        branches = project.branches()
-    content = [{"branch": name, "counts": counts} for name, counts in branches.items()]
-    columns = [Column(title="branch"), *(Column(title=wording.spoken(status), right=True) for status in Status)]
-    rows = [(name, *(_count(counts, status) for status in Status)) for name, counts in branches.items()]
-    empty = "no todo has a branch; `longpole edit ID --branch NAME` gives it one"
-    asked.tell({"branches": content}, lambda: screen.table(columns, rows, empty=empty))
-
-
 def _row(todo: Todo) -> tuple[str, ...]:
     return (
         todo.id,
@@ -120,12 +108,8 @@ def _row(todo: Todo) -> tuple[str, ...]:
         wording.minutes(todo.critical_path_minutes) if todo.status in PENDING else "",
         todo.branch or "",
         todo.holder or "",
-        todo.title,
+        f"gate: {todo.title}" if todo.kind == Kind.GATE else todo.title,
     )
-
-
-def _count(counts: dict[str, int], status: Status) -> str:
-    return str(counts[status]) if counts.get(status) else ""
 
 
 def _draw_path(path: Sequence[Todo], remaining: float) -> None:
@@ -162,6 +146,7 @@ def _about(project: Project, todo: Todo) -> Iterator[Outline]:
 
 
 def _facts(todo: Todo) -> Iterator[tuple[str, str]]:
+    yield "gate", _opens(todo) if todo.kind == Kind.GATE and todo.status in PENDING else ""
     inherited = f", inherits {todo.urgency}" if todo.urgency != todo.priority else ""
     yield "estimate", wording.minutes(todo.estimate_minutes) or "none (the project's default counts)"
     yield "critical path", wording.minutes(todo.critical_path_minutes) if todo.status in PENDING else ""
@@ -176,6 +161,12 @@ def _facts(todo: Todo) -> Iterator[tuple[str, str]]:
     yield "claimed", wording.moment(todo.claimed_at) if todo.holder else ""
     yield "finished", wording.moment(todo.finished_at)
     yield "held before the import by", one_line(todo.former_holder or "")
+
+
+def _opens(todo: Todo) -> str:
+    if todo.opens_at is not None and any(hold.kind == "gate" for hold in todo.holds):
+        return f"opens by itself on {wording.moment(todo.opens_at)}, if all before it is done then"
+    return f"a person opens it once all before it is done: `longpole approve {todo.id}`"
 
 
 def _blocks(todo: Todo) -> str:
@@ -198,8 +189,9 @@ def _waits(project: Project, todo: Todo) -> Iterator[Outline]:
 
 def _hold(todo: Todo, place: int) -> str:
     hold = todo.holds[place]
-    until = f"until {wording.moment(hold.until_at)}" if hold.until_at else f"until `longpole edit {todo.id} --lift`"
-    return f"{hold.kind}: {one_line(hold.reason)} ({until})"
+    by_hand = {"manual": f"edit {todo.id} --lift", "paused": f"resume --branch {todo.branch}"}.get(hold.kind)
+    until = wording.moment(hold.until_at) if hold.until_at else f"`longpole {by_hand}`" if by_hand else ""
+    return one_line(f"{hold.kind}: {hold.reason}{f' (until {until})' if until else ''}")
 
 
 def _attempts(project: Project, todo: Todo) -> list[Event]:
@@ -214,4 +206,4 @@ def _attempt(event: Event) -> str:
     return f"{wording.moment(event.at)}  {event.kind}{by}{token}{why}"
 
 
-COMMANDS = {"list": _list, "show": _show, "why": _why, "critical-path": _critical_path, "branches": _branches}
+COMMANDS = {"list": _list, "show": _show, "why": _why, "critical-path": _critical_path}

@@ -10,12 +10,15 @@ import click
 
 from longpole import documents
 from longpole.cli.asked import Asked, verb
-from longpole.durations import parse_minutes
-from longpole.errors import InvalidInputError
+from longpole.cli.touching import taken_from, touching
+from longpole.durations import parse_minutes, parse_moment
+from longpole.errors import InvalidInputError, UsageError
+from longpole.model import Kind
 
 if TYPE_CHECKING:
     from longpole.project import Project
 
+TIME_HELP = "2026-12-01T09:00Z, or from now on 2h"
 AFTER_HELP = "the id of a todo that has to be finished first (may be given again)"
 
 
@@ -44,7 +47,9 @@ def _init(asked: Asked) -> None:
 @verb(
     "add",
     example='longpole add "Design the schema" --id schema --estimate 30m\n'
-    'longpole add "Write the API" --after schema --estimate 2h --branch backend --touches src/api/',
+    'longpole add "Write the API" --after schema --estimate 2h --branch backend --touches src/api/\n'
+    'longpole add "Train the ranking" --takes gpu=2 --reads data/\n'
+    'longpole add "Approve the release" --id approval --after api --gate',
 )
 @click.argument("title")
 @click.option("--id", "todo_id", help="its id (default: a short one is made)")
@@ -52,16 +57,24 @@ def _init(asked: Asked) -> None:
 @click.option("--estimate", metavar="DURATION", help="how long it takes: 30m, 2h, 1d, 1h30m")
 @click.option("--priority", type=click.IntRange(0, 4), default=2, show_default=True, help="0 is the most urgent")
 @click.option("--branch", help="the line of related todos that it belongs to")
-@click.option("--touches", multiple=True, metavar="PATH", help="a file or folder that it changes (may be given again)")
+@touching
 @click.option(
     "--needs", multiple=True, metavar="LABEL", help="what its instance must be able to do (may be given again)"
 )
 @click.option("--description", default="", help="what an agent has to know to do it")
+@click.option("--gate", is_flag=True, help="nobody works on it: `longpole approve` opens it once all before it is done")
+@click.option("--opens", metavar="TIME", help=f"a gate that opens by itself: {TIME_HELP}")
 def _add(asked: Asked, *, title: str, todo_id: str | None, estimate: str | None, **fields: Any) -> None:
     """Add a todo and print its id."""
     estimate_minutes = None if estimate is None else parse_minutes(estimate)
+    is_gate, opens = fields.pop("gate"), fields.pop("opens")
+    fields["touches"] = taken_from(fields)
+    if opens is not None and not is_gate:
+        raise UsageError("only a gate opens by itself: give --gate as well")
     with asked.open() as project:
-        todo = project.add(title, id=todo_id, estimate_minutes=estimate_minutes, **fields)
+        fields["opens_at"] = None if opens is None else parse_moment(opens, now_at=project.now())
+        kind = Kind.GATE if is_gate else Kind.TODO
+        todo = project.add(title, id=todo_id, estimate_minutes=estimate_minutes, kind=kind, **fields)
     asked.tell({"id": todo.id, "todo": documents.todo(todo)}, todo.id)
 
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from longpole.insight.metrics import InstanceMetrics, Metrics
-    from longpole.model import Todo
-    from longpole.project import ProjectStatus
+    from longpole.model import ProjectStatus, Todo
 
 SHOWN = 20
 BAR_ORDER = (Status.COMPLETED, Status.IN_PROGRESS, Status.READY, Status.BLOCKED, Status.FAILED, Status.CANCELLED)
@@ -40,6 +39,8 @@ def _status(asked: Asked) -> None:
         **told.as_dict(),
         "remaining_minutes": documents.number(told.remaining_minutes),
         "stuck": list(told.stuck),
+        "gates": list(told.gates),
+        "unoffered": [{"needs": list(labels), "todos": count} for labels, count in told.unoffered],
         "holding": holding,
     }
     asked.tell(content, lambda: _tell_status(told, path, held))
@@ -75,12 +76,30 @@ def _summary(told: ProjectStatus, path: Sequence[Todo]) -> Iterator[str]:
 
 def _detail(told: ProjectStatus, held: Sequence[Todo]) -> Iterator[str]:
     yield f"{wording.plural(told.live_instances, 'live instance')}"
+    if told.leader:
+        assigned = f"; assigned and not begun: {wording.plural(told.assigned, 'todo')}" if told.assigned else ""
+        yield one_line(f"{told.leader} leads, term {told.term}{assigned}")
     for todo in held[:SHOWN]:
         percent = "" if todo.progress_percent is None else f" ({todo.progress_percent} %)"
         yield f"  {one_line(todo.holder or '?')} holds {wording.named(todo)}{percent}"
     if len(held) > SHOWN:
         yield f"  … and {len(held) - SHOWN} more"
     yield from (f"stuck: {one_line(cause)}" for cause in told.stuck)
+    yield from _for_people(told)
+
+
+def _for_people(told: ProjectStatus) -> Iterator[str]:
+    """Say what waits for a person to do something about it."""
+    if told.pause is not None:
+        drained = "; runners go home" if told.draining else ""
+        yield one_line(f"paused{f': {told.pause}' if told.pause else ''} (until `longpole resume`{drained})")
+    for branch, reason in told.paused_branches.items():
+        yield one_line(f"paused: {branch}{f': {reason}' if reason else ''} (until `longpole resume --branch {branch}`)")
+    for gate in told.gates:
+        yield f"gate: {gate} waits for a person (`longpole approve {gate}`)"
+    for labels, count in told.unoffered:
+        needs = "need" if count > 1 else "needs"
+        yield one_line(f"{wording.plural(count, 'todo')} {needs} {', '.join(labels)}: no live instance offers that")
 
 
 def _tell_metrics(metrics: Metrics) -> None:

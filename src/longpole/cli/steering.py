@@ -8,7 +8,9 @@ import click
 
 from longpole import documents
 from longpole.cli.asked import Asked, verb
-from longpole.durations import parse_minutes
+from longpole.cli.planning import TIME_HELP
+from longpole.cli.touching import taken_from, touching
+from longpole.durations import parse_minutes, parse_moment
 from longpole.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,18 +26,24 @@ CLEARS = '; "" takes it away'
 @click.option("--estimate", metavar="DURATION", help=f"how long it takes: 30m, 2h, 1d{CLEARS}")
 @click.option("--priority", type=click.IntRange(0, 4), help="0 is the most urgent")
 @click.option("--branch", help=f"another branch{CLEARS}")
-@click.option("--touches", multiple=True, metavar="PATH", help=f"what it changes, in place of the old list{CLEARS}")
+@touching
 @click.option("--needs", multiple=True, metavar="LABEL", help=f"what it needs, in place of the old list{CLEARS}")
+@click.option("--opens", metavar="TIME", help=f"another time at which a gate opens by itself: {TIME_HELP}{CLEARS}")
 @click.option("--hold", metavar="REASON", help="set it aside for a reason until --lift")
 @click.option("--lift", is_flag=True, help="lift a hold")
-def _edit(asked: Asked, *, todo: str, hold: str | None, lift: bool, **given: Any) -> None:
-    """Change a todo, set it aside, or lift a hold."""
+def _edit(asked: Asked, *, todo: str, hold: str | None, lift: bool, opens: str | None, **given: Any) -> None:
+    """Change a todo, set it aside, or lift a hold.
+
+    --touches, --reads and --takes together stand in place of the old list; --touches "" empties it.
+    """
     changes = _changes(given)
     if hold is not None and lift:
         raise UsageError("--hold sets a todo aside and --lift takes it back: give one of them")
-    if not changes and hold is None and not lift:
+    if not changes and hold is None and not lift and opens is None:
         raise UsageError("say what to change, for example --estimate 2h; `longpole edit --help` lists all options")
     with asked.open() as project:
+        if opens is not None:
+            changes["opens_at"] = parse_moment(opens, now_at=project.now()) if opens else None
         _apply(project, todo, changes, hold=hold, lift=lift)
         now = project.todo(todo)
     said = [*changes, *(["held"] if hold is not None else []), *(["lifted"] if lift else [])]
@@ -80,15 +88,15 @@ def _reopen(asked: Asked, *, todo: str) -> None:
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
     """Give what edit was told to change, by the names of the fields; an empty text takes a value away."""
-    changes = {name: value for name, value in given.items() if value is not None and value != ()}
+    touched = {"touches": taken_from(given)} if any(given[name] for name in ("touches", "reads", "takes")) else {}
+    changes = touched | {name: value for name, value in given.items() if value is not None and value != ()}
     if "estimate" in changes:
         text = changes.pop("estimate")
         changes["estimate_minutes"] = parse_minutes(text) if text else None
     if "branch" in changes:
         changes["branch"] = changes["branch"] or None
-    for name in ("touches", "needs"):
-        if name in changes:
-            changes[name] = tuple(value for value in changes[name] if value)
+    if "needs" in changes:
+        changes["needs"] = tuple(value for value in changes["needs"] if value)
     return changes
 
 

@@ -6,7 +6,7 @@ from longpole.value import Value
 
 
 class Option(Value):
-    """One option of a verb. `kind`: text, whole, number, or flag (takes no value)."""
+    """One option of a verb. `kind`: text, whole, number, flag (takes no value), or texts (may be given again)."""
 
     name: str
     flag: str
@@ -36,6 +36,16 @@ TOKEN = Option(name="token", flag="--token", kind="whole", required=True, help="
 KEY = Option(name="key", flag="--key", help="an idempotency key: a retry with it gets the same answer")
 COUNT = Option(name="count", flag="--count", kind="whole", default=1, help="how many todos to claim at most")
 STRATEGY = Option(name="strategy", flag="--strategy", help="the strategy for this call (default: the project's)")
+COORDINATION = Option(
+    name="coordination", flag="--coordination", help="the mechanism for this call (default: the project's)"
+)
+OFFERS = Option(
+    name="offers",
+    flag="--offers",
+    kind="texts",
+    default=(),
+    help='what the instance can do that todos need (may be given again; "" takes all away; default: LONGPOLE_OFFERS)',
+)
 
 VERBS: dict[str, Verb] = {
     verb.name: verb
@@ -45,13 +55,15 @@ VERBS: dict[str, Verb] = {
             help="Claim the next todo. Exit 3: no work now; 5: the project is finished.",
             options=(
                 AS,
+                OFFERS,
                 COUNT,
                 Option(name="wait", flag="--wait", kind="number", default=0.0, help="seconds to wait for work"),
                 STRATEGY,
+                COORDINATION,
                 KEY,
             ),
         ),
-        Verb(name="claim", help="Claim one certain todo.", arguments=("id",), options=(AS, KEY)),
+        Verb(name="claim", help="Claim one certain todo.", arguments=("id",), options=(AS, OFFERS, KEY)),
         Verb(
             name="done",
             help="Complete a claim; with --next claim another in the same transaction.",
@@ -66,6 +78,7 @@ VERBS: dict[str, Verb] = {
                 ),
                 COUNT,
                 STRATEGY,
+                COORDINATION,
                 KEY,
             ),
         ),

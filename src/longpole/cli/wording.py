@@ -52,6 +52,6 @@ def standing(todo: Todo) -> str:
     return f"{named(todo)} ({spoken(todo.status)}{held}{percent})"
 
 
-def plural(count: int, noun: str) -> str:
-    """Say a count with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """Say a count with its noun; `nouns` where more than one are not the noun with an s."""
+    return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from longpole.errors import ClaimLostError, InstanceLostError, StorageUnavailableError
+from longpole.fleet import UnreadError
 from longpole.model import Reason, Status
 from longpole.store import claims, instances, projects, readiness, replies, todos
 from longpole.store.claims import Held, Taken
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from longpole.fleet import Workload
     from longpole.model import Todo
-    from longpole.selection import Selection
+    from longpole.selection import BestOf, Selection
     from longpole.store import Store
     from longpole.store.dialect import T, Transaction
     from longpole.store.instances import Lease
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
 TRIES = 20  # of a claim that finds nothing although something is ready
 HELD_BACK = NoWork(
-    reason=Reason.AT_CAPACITY, detail="todos are ready, but the strategy holds them back from you", retry_at=0
+    reason=Reason.AT_CAPACITY,
+    detail="todos are ready, but none that the strategy wants for you, or others are about to take them",
+    retry_at=0,
 )
 TAKEN_BACK = NoWork(
     reason=Reason.ALL_CLAIMED,
@@ -43,8 +47,25 @@ class Asker:
 
     def __init__(self, lease: Lease) -> None:
         self.lease, self.strategies = lease, Strategies()
+        self.kept: tuple[str, ...] = ()  # branches that it kept to when it asked last
         self.lost_attempts = self.empty_selections = 0
+        self.lead_at_s = 0.0  # on the monotonic clock: when to look again whether it is to lead
+        self.refused: dict[tuple[int, int], float] = {}  # by number and token, since when: another had it assigned
         self._unanswered: dict[str, str] = {}
+
+    def remember(self, taken: Sequence[Taken]) -> None:
+        """Remember the branch that the last claim leads to."""
+        for one in taken:
+            if one.branch and one.branch != self.lease.branch:
+                self.lease = self.lease.replace(branch=one.branch)
+
+    def branches(self) -> tuple[str, ...]:
+        """Give the branches that it kept to when it asked last. Only a twin of its name can have changed that since."""
+        return self.kept
+
+    def workloads(self) -> tuple[Workload, ...]:
+        """Refuse: what others have in hand is not known here."""
+        raise UnreadError("the others' workloads are not at hand")
 
     def ask(self, store: Store, act: str, key: str | None, do: Callable[[str | None], T]) -> T:
         """Do an act under the caller's key, or under one of its own where an answer can be lost on the way.
@@ -73,7 +94,7 @@ class Request(Value):
     count: int = 0
     strategy: str | None = None  # None: the project's
 
-    def step(self, instance: int, selection: Selection | None) -> Step:
+    def step(self, instance: int, selection: Selection | BestOf | None) -> Step:
         """Give the request as the store takes it in one round trip."""
         return Step(
             instance=instance,
@@ -100,7 +121,8 @@ class Outcome(Value):
 
 def present(tx: Transaction, store: Store, number: int) -> tuple[Lease, ProjectRow]:
     """Give the live instance, its lease renewed where half a heartbeat has passed: to act is a sign of life."""
-    state, lease = store.state(tx), instances.live(tx, number)
+    state = store.turn(tx)
+    lease = instances.live(tx, number)
     if lease is None:
         raise InstanceLostError
     if tx.now - lease.heartbeat_at > instances.microseconds(state.settings.beat_every_s / 2):
@@ -113,6 +135,8 @@ def complete_all(tx: Transaction, number: int, finishes: Sequence[Finish]) -> No
     """Complete claims of an instance, all or none. Raises ClaimLostError."""
     held = [held_as(tx, number, finish) for finish in finishes]
     if len(held) > 1:
+        if tx.overlaps and any(claims.waits_again(tx, one.number) for one in held):
+            tx.lock_project()  # before any row, as claims.complete does for a single one
         claims.lock_dependents(tx, [one.number for one in held])
     for one, finish in zip(held, finishes, strict=True):
         if not claims.complete(tx, one):

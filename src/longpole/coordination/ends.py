@@ -59,6 +59,17 @@ def hand_back(store: Store, number: int, finish: Finish, act: Act, *, key: str |
     return acts.keyed(store, key, upon)
 
 
+def begin(store: Store, number: int, finish: Finish) -> None:
+    """Note that a claim of a batch is being worked on. Raises as `complete` does."""
+
+    def upon(tx: Transaction) -> None:
+        acts.present(tx, store, number)
+        if not claims.begin(tx, acts.held_as(tx, number, finish)):
+            raise acts.lost(tx, number, finish)
+
+    store.act(upon)
+
+
 def progress(store: Store, number: int, finish: Finish, percent: int) -> None:
     """Note how far a claim is; `finish.result` is a note for whoever reads it. Raises as `complete` does."""
 

@@ -8,23 +8,27 @@ is completed first, and every attempt is a transaction of its own.
 
 from __future__ import annotations
 
-from longpole.coordination import acts
+from longpole.coordination import acts, refusals, taking
 from longpole.coordination.acts import HELD_BACK, TAKEN_BACK, TRIES, Outcome
 from longpole.errors import InstanceLostError, StorageBusyError, StorageUnavailableError
 from longpole.instances import failure
+from longpole.model import Reason
+from longpole.selection import Selection
 from longpole.store import claims, instances, projects, readiness, replies
 from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     from longpole.coordination.acts import Asker, Request
-    from longpole.selection import Selection
+    from longpole.settings import Settings
     from longpole.store import Store
     from longpole.store.claims import Head, Taken
     from longpole.store.dialect import Transaction
+    from longpole.store.instances import Lease
+    from longpole.store.readiness import NoWork
+    from longpole.strategies import Strategy
 
 MOST_HEADS = 100  # ready todos that are read at once
 COMPLETED: dict[str, Any] = {"taken": [], "no_work": None}
@@ -53,6 +57,7 @@ class _Loop:
 
     def __init__(self, store: Store, asker: Asker, request: Request, *, at_random: bool) -> None:
         self._store, self._asker, self._request, self._at_random = store, asker, request, at_random
+        self._name = "optimistic_random" if at_random else "optimistic_loop"
         self._completed = False
         self._taken: tuple[Taken, ...] = ()
         self._lease_expires_at = 0
@@ -91,12 +96,14 @@ class _Loop:
             if failure.is_due(tx, state, lease):
                 failure.sweep(tx, state)
             front = instances.count_live(tx) // 2 if self._at_random else 1
-            heads = _heads(tx, choose(lease.name))
-            if not heads and (outcome := self._no_work(tx)):
+            held_up = readiness.withheld(tx, state) or readiness.full(tx, state)
+            heads = () if held_up else _heads(tx, choose, lease, state.settings)
+            held_up = held_up or (None if heads else taking.held_back(tx, choose, lease, state.settings))
+            if not heads and (outcome := self._no_work(tx, lease, held_up)):
                 return outcome
             return Reading(heads=heads, front=front, lease_expires_at=lease.lease_expires_at)
 
-        while (found := self._store.act(upon)) is None:
+        while (found := acts.keyed(self._store, self._request.key, upon)) is None:
             self._asker.strategies.load(unknown, asked_for=strategy is not None)
         self._completed = bool(self._request.finishes)
         self._lease_expires_at = found.lease_expires_at
@@ -122,9 +129,13 @@ class _Loop:
         def upon(tx: Transaction) -> Taken | Outcome | None:
             if again := self._settled(tx):
                 return again
-            _, state = acts.present(tx, self._store, asker.lease.number)
-            taken = claims.take_unchanged(tx, head, holder=asker.lease.number, met=met)
+            lease, state = acts.present(tx, self._store, asker.lease.number)
+            if refusals.barred(tx, state):
+                return None
+            named = head.replace(why=f"{self._name} by {head.why}")
+            taken = claims.take_unchanged(tx, named, taking.claimer(tx, lease), met=met)
             if taken:
+                taking.settle(tx, lease, taken, keep=head.keeps and not taken_before)
                 acts.hold_limit(tx, state)
                 self._answer(tx, Outcome(taken=(*taken_before, taken)))
             return taken
@@ -134,6 +145,7 @@ class _Loop:
             asker.lost_attempts += 1
         elif not isinstance(found, Outcome):
             asker.lost_attempts = asker.empty_selections = 0
+            asker.remember([found])
             self._taken = (*taken_before, found)
         return found
 
@@ -143,11 +155,15 @@ class _Loop:
             acts.complete_all(tx, self._asker.lease.number, request.finishes)
             replies.keep(tx, request.key, request.act, COMPLETED)
 
-    def _no_work(self, tx: Transaction) -> Outcome | None:
-        """Say why nothing is ready, or give what was claimed before; None if something is ready by now."""
+    def _no_work(self, tx: Transaction, lease: Lease, held_up: NoWork | None) -> Outcome | None:
+        """Say why nothing is ready, or given out although it is, or give what was claimed before.
+
+        None if something is ready by now.
+        """
         if self._taken:
             return self._so_far()
-        no_work = readiness.explain(tx)
+        no_work = held_up if held_up and held_up.reason == Reason.PAUSED else None
+        no_work = no_work or readiness.explain(tx, taking.claimer(tx, lease).needs) or held_up
         if no_work is None and tx.overlaps:
             return None
         outcome = Outcome(no_work=no_work or HELD_BACK, ask_again_at=projects.sweep_due(tx))
@@ -174,11 +190,14 @@ class _Loop:
             replies.keep(tx, self._request.key, self._request.act, acts.answer_of(outcome))
 
 
-def _heads(tx: Transaction, selections: Iterable[Selection]) -> tuple[Head, ...]:
+def _heads(tx: Transaction, choose: Strategy, lease: Lease, settings: Settings) -> tuple[Head, ...]:
     found: dict[int, Head] = {}
-    for selection in selections:
-        for head in claims.heads(tx, selection, MOST_HEADS):
-            found.setdefault(head.number, head)
+    needs = taking.claimer(tx, lease).needs
+    for wanted in choose(taking.fleet_around(tx, lease, settings)):
+        certain = taking.certain(tx, wanted, needs)
+        keeps = isinstance(wanted, Selection) and wanted.keep
+        for head in claims.heads(tx, certain, needs, MOST_HEADS) if certain else ():
+            found.setdefault(head.number, head.replace(keeps=keeps))
     return tuple(found.values())
 
 

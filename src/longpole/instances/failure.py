@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from longpole.store import claims, holds, instances, projects, replies
+from longpole.store import batches, branches, claims, gates, holds, instances, leadership, projects, replies
 from longpole.transitions import Act
 
 TYPE_CHECKING = False
@@ -32,12 +32,15 @@ def sweep(tx: Transaction, state: ProjectRow) -> list[str]:
         instances.grace(tx, state.settings.lease_s)
         holds.grace(tx)
         claims.grace(tx)
+        leadership.grace(tx, instances.microseconds(state.settings.leader_lease_s))
     lost = [give_up(tx, lease, state.settings) for lease in instances.expired(tx)]
     _end_long_claims(tx, state.settings)
     for held in claims.orphaned(tx):
         claims.give_back(tx, held, Act.EXPIRE, why="its instance is gone", settings=state.settings)
     for number, kind in holds.due(tx):
         holds.lift(tx, number, kind)
+    gates.open_due(tx)
+    leadership.tidy(tx, before=tx.now - instances.microseconds(state.settings.lease_s))
     replies.prune(tx, state.pruned_at)
     projects.swept(tx, _next_due(tx, state.settings), mark)
     return lost
@@ -61,9 +64,16 @@ def give_up(tx: Transaction, lease: Lease, settings: Settings) -> str:
 
 
 def retire(tx: Transaction, number: int, act: Act, *, why: str, settings: Settings) -> None:
-    """End an instance, as lost (EXPIRE) or as left (RELEASE), together with all its claims; its row is locked."""
+    """End an instance, as lost (EXPIRE) or as left (RELEASE), together with all its claims; its row is locked.
+
+    What it never began has no part in its end, and no attempt is counted for it.
+    """
+    leadership.leave(tx, number)
+    never_begun = batches.not_begun_by(tx, number)
     for held in claims.held_by(tx, number):
-        claims.give_back(tx, held, act, why=why, settings=settings)
+        how = Act.RELEASE if held.number in never_begun else act
+        claims.give_back(tx, held, how, why=why, settings=settings)
+    branches.let_go(tx, number)
     instances.end(tx, number, act, why)
 
 

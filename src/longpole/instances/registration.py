@@ -6,11 +6,13 @@ import os
 
 from longpole.errors import InstanceLostError, InvalidInputError
 from longpole.instances import failure
-from longpole.store import instances
+from longpole.store import instances, needs
 from longpole.transitions import Act
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from longpole.store import Store
     from longpole.store.dialect import Transaction
     from longpole.store.instances import Lease
@@ -19,35 +21,40 @@ if TYPE_CHECKING:
 MAX_NAME = 100
 
 
-def register(store: Store, name: str | None, *, process_id: int | None) -> Lease:
+def register(store: Store, name: str | None, *, process_id: int | None, offers: Iterable[str] = ()) -> Lease:
     """Start an instance. A new start never continues an old one: it gets a number of its own.
 
-    `process_id` is the process on this machine that the instance lives in; None if nobody can tell.
-    Raises InvalidInputError for a name that cannot be shown, or that a live instance has.
+    `process_id` is the process on this machine that the instance lives in; None if nobody can tell. `offers` are labels
+    that todos may need. Raises InvalidInputError for a name that cannot be shown, or that a live instance has.
     """
 
     def upon(tx: Transaction) -> Lease:
-        state = store.state(tx)
+        state = store.turn(tx)
         failure.sweep(tx, state)
         if name is not None:
             _free(tx, _checked(name), state)
-        return _start(tx, name, state, process_id)
+        return _start(tx, name, state, process_id, offers=needs.spelled(offers))
 
     return store.act(upon)
 
 
-def find_or_register(store: Store, name: str) -> Lease:
-    """Give the live instance of a name, or start one: for commands that come one process at a time."""
+def find_or_register(store: Store, name: str, offers: Iterable[str] | None = None) -> Lease:
+    """Give the live instance of a name, or start one: for commands that come one process at a time.
+
+    `offers` are the labels that it offers from now on; None: those that it has.
+    """
+    wanted = None if offers is None else needs.spelled(offers)
 
     def upon(tx: Transaction) -> Lease:
         found = instances.named(tx, name)
         if found:
-            return found
-        state = store.state(tx)
+            return found if wanted in (None, found.offers) else instances.offer(tx, found, wanted or "")
+        state = store.turn(tx)
         failure.sweep(tx, state)
-        return _start(tx, _checked(name), state, None)
+        return _start(tx, _checked(name), state, None, offers=wanted or needs.NOTHING_OFFERED)
 
-    return store.look(lambda tx: instances.named(tx, name)) or store.act(upon)
+    there = store.look(lambda tx: instances.named(tx, name))
+    return there if there and wanted in (None, there.offers) else store.act(upon)
 
 
 def find(store: Store, name: str) -> Lease:
@@ -68,7 +75,8 @@ def beat(store: Store, number: int) -> int:
     """
 
     def upon(tx: Transaction) -> int:
-        state, lease = store.state(tx), instances.live(tx, number)
+        state = store.turn(tx)
+        lease = instances.live(tx, number)
         expires_at = instances.beat(tx, number, state.settings.lease_s)
         if lease is None or expires_at is None:
             raise InstanceLostError
@@ -83,16 +91,17 @@ def unregister(store: Store, number: int) -> None:
     """Let an instance leave; what it holds is released in the same transaction. An instance that is gone is left be."""
 
     def upon(tx: Transaction) -> None:
+        settings = store.turn(tx).settings
         instances.lock(tx, number)  # before `live` shares the row: two who share it would wait for each other here
         if instances.live(tx, number):
-            failure.retire(tx, number, Act.RELEASE, why="unregistered", settings=store.state(tx).settings)
+            failure.retire(tx, number, Act.RELEASE, why="unregistered", settings=settings)
 
     store.act(upon)
 
 
-def _start(tx: Transaction, name: str | None, state: ProjectRow, process_id: int | None) -> Lease:
+def _start(tx: Transaction, name: str | None, state: ProjectRow, process_id: int | None, *, offers: str) -> Lease:
     host = None if process_id is None else os.uname().nodename
-    return instances.register(tx, name, lease_s=state.settings.lease_s, host=host, process_id=process_id)
+    return instances.register(tx, name, lease_s=state.settings.lease_s, host=host, process_id=process_id, offers=offers)
 
 
 def _free(tx: Transaction, name: str, state: ProjectRow) -> None:

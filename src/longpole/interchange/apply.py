@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from longpole.errors import CycleError
 from longpole.interchange import cycles
 from longpole.interchange.values import ImportPlan, ImportReport, Parsed, ParsedTodo, manual_hold
-from longpole.model import FINISHED, PENDING, Status
+from longpole.model import FINISHED, PENDING, Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from longpole.model import Todo
 
-_ALL = ("title", "description", "after", "estimate_minutes", "priority", "branch", "touches", "needs")
+_ALL = ("title", "description", "after", "estimate_minutes", "priority", "branch", "touches", "needs", "opens_at")
 _SPEAKS_OF: dict[str, tuple[str, ...]] = {
     "plan": _ALL,
     "markdown": ("title", "description", "after", "estimate_minutes", "branch"),
@@ -84,6 +84,7 @@ class _Changes:
         self._fields = _SPEAKS_OF[parsed.format]
         self._only_if_given = _ONLY_IF_GIVEN.get(parsed.format, ())
         self._tells_state = parsed.format != "plan"
+        self._knows_gates = parsed.format != "markdown"
         self.added: dict[str, ParsedTodo] = {}
         self.changed: dict[str, dict[str, Any]] = {}
         self._completed: dict[str, ParsedTodo] = {}
@@ -97,6 +98,9 @@ class _Changes:
         old = self._existing.get(todo_id)
         if old is None:
             self.added[todo_id] = new
+            return
+        if self._knows_gates and old.kind != new.new.kind:
+            self._leave(todo_id, f"a {old.kind} in longpole, a {new.new.kind} in the file")
             return
         differing = self._differing(new, old)
         kept = [name for name in differing if name in self._edited.get(todo_id, ())]
@@ -162,6 +166,8 @@ class _Changes:
                     found[name] = new.new.after
             else:
                 wanted_value = getattr(new.new, name)
+                if name == "estimate_minutes" and old.kind == Kind.GATE:
+                    wanted_value = wanted_value or 0.0
                 given = name not in self._only_if_given or wanted_value not in (None, ())
                 if given and wanted_value != getattr(old, name):
                     found[name] = wanted_value
@@ -186,7 +192,7 @@ class _Changes:
     def _is_free(self, todo_id: str) -> bool:
         """Whether it is neither held, failed nor set aside."""
         if todo_id in self.added:
-            return self.added[todo_id].hold is None
+            return self.added[todo_id].hold is None and self.added[todo_id].new.opens_at is None
         old = self._existing[todo_id]
         hold = self.changed.get(todo_id, {}).get("hold", old.holds)
         return old.status in (Status.READY, Status.BLOCKED) and not hold

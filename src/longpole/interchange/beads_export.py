@@ -13,7 +13,7 @@ from longpole.interchange.ids import Namer
 from longpole.interchange.safe import dump_json
 from longpole.interchange.times import now, write_time
 from longpole.interchange.values import manual_hold
-from longpole.model import PENDING, Status
+from longpole.model import PENDING, Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from longpole.interchange.values import ParsedTodo, SourceRecord
     from longpole.model import Todo
 
-_OWN_FIELDS = ("branch", "touches", "needs")
+_OWN_FIELDS = ("branch", "touches", "needs", "opens_at")
 _CLOSED_KEYS = ("closed_at", "close_reason", "closed_by_session")
 _SET_ASIDE = ("blocked", "deferred", "frozen")
 
@@ -86,6 +86,7 @@ class _Overlay:
         record |= {"created_at": created_at, "created_by": "longpole", "updated_at": created_at}
         own: dict[str, Any] = {} if self._ids[todo.id] == todo.id else {"id": todo.id}
         own |= {key: _plain(getattr(todo, key)) for key in _OWN_FIELDS if getattr(todo, key)}
+        own |= {"kind": todo.kind} if todo.kind == Kind.GATE else {}
         _lay_estimate(record, own, todo.estimate_minutes)
         _lay_state(record, own, todo)
         if todo.depends_on:

@@ -9,7 +9,7 @@ from longpole.interchange.safe import dump_json, load_json
 from longpole.interchange.times import read_time
 from longpole.interchange.values import ParsedTodo
 from longpole.limits import TITLE_CHARACTERS, checked, checked_id, checked_reason, checked_text
-from longpole.model import NewTodo
+from longpole.model import Kind, NewTodo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,6 +131,8 @@ class Issue:
             branch=own.get("branch", branch),
             touches=own.get("touches", ()),
             needs=own.get("needs", labels or ()),
+            kind=own.get("kind", Kind.TODO),
+            opens_at=own.get("opens_at"),
         )
 
     def relations(self) -> list[dict[str, Any]]:

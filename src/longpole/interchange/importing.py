@@ -41,10 +41,12 @@ def import_text(
         plan = store.look(lambda tx: _plan(tx, parsed, break_cycles=break_cycles))
         return apply.report(parsed, plan, dry_run=True)
 
+    constrains = any(todo.new.touches for todo in parsed.todos)
+
     def upon(tx: Transaction) -> tuple[ImportPlan, int]:
-        tx.lock_project()
+        settings = store.lock(tx, constrains=constrains).settings
         plan = _plan(tx, parsed, break_cycles=break_cycles)
-        _write(tx, parsed, plan, store.state(tx).settings.default_estimate_minutes)
+        _write(tx, parsed, plan, settings.default_estimate_minutes)
         return plan, todos.counts(tx)[Status.READY]
 
     plan, ready = store.act(upon)

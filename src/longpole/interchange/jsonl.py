@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from longpole.model import Todo
 
 FORMAT = "jsonl"
-_TAKEN = ("title", "id", "description", "estimate_minutes", "priority", "branch", "touches", "needs")
+_TAKEN = ("title", "id", "description", "estimate_minutes", "priority", "branch", "touches", "needs", "kind")
 
 
 def export(todos: Sequence[Todo]) -> str:
@@ -67,6 +67,7 @@ def _row(line: str, number: int) -> dict[str, Any]:
 def _parsed(number: int, row: dict[str, Any], known: Collection[str], counts: dict[str, int]) -> ParsedTodo:
     after = resolved(row["id"], row["depends_on"], known=known, counts=counts)
     given = {"title": "", **{name: row[name] for name in _TAKEN if row.get(name) is not None}}
+    given["opens_at"] = read_time(row.get("opens_at"))
     try:
         new = checked(NewTodo(**given)).replace(after=after)
         status = Status(row.get("status", "ready"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from longpole.durations import format_minutes, parse_minutes
+from longpole.durations import format_minutes, parse_minutes, parse_moment
 from longpole.errors import InvalidInputError
 from longpole.interchange.ids import Namer, nearest, resolved
 from longpole.interchange.safe import load_json, load_yaml, plain_text
+from longpole.interchange.times import write_time
 from longpole.interchange.values import Parsed, ParsedTodo
 from longpole.limits import checked, checked_count, checked_field
-from longpole.model import NewTodo
+from longpole.model import Kind, NewTodo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from longpole.model import Todo
 
 FORMAT = "plan"
-KEYS = ("id", "title", "description", "after", "estimate", "priority", "branch", "touches", "needs")
+KEYS = ("id", "title", "description", "after", "estimate", "priority", "branch", "touches", "needs", "kind", "opens")
 _TOP_KEYS = ("project", "todos")
 
 
@@ -80,6 +81,8 @@ def _new_todo(index: int, item: Any) -> NewTodo:
         given["after"] = [_id(value) for value in given["after"]]
     if "estimate" in given:
         given["estimate_minutes"] = _minutes(index, given.pop("estimate"))
+    if "opens" in given:
+        given["opens_at"] = _moment(index, given.pop("opens"))
     try:
         return checked(NewTodo(**given))
     except InvalidInputError as error:
@@ -97,6 +100,14 @@ def _minutes(index: int, value: Any) -> float:
         return parse_minutes(value)
     except InvalidInputError as error:
         raise InvalidInputError(f"todo {index} of the plan: {error}") from None
+
+
+def _moment(index: int, value: Any) -> int:
+    text = value if isinstance(value, str) else str(value)  # YAML reads a bare time as one
+    try:
+        return parse_moment(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"todo {index} of the plan: opens: {error}") from None
 
 
 def _refuse_unknown(item: dict[str, Any], known: Collection[str], where: str) -> None:
@@ -138,5 +149,7 @@ def _item(todo: Todo) -> dict[str, Any]:
         "branch": todo.branch,
         "touches": list(todo.touches),
         "needs": list(todo.needs),
+        "kind": None if todo.kind == Kind.TODO else todo.kind,
+        "opens": None if todo.opens_at is None else write_time(todo.opens_at),
     }
     return {key: value for key, value in item.items() if value not in (None, "", [])}

@@ -20,12 +20,22 @@ def run_command(
     *,
     instances: int,
     strategy: str | None = None,
+    coordination: str | None = None,
+    offers: Sequence[str] = (),
     as_json: bool = False,
     quiet: bool = False,
 ) -> int:
     """Run, print what came of it, give the exit code. Raises as `run_instances` does."""
     reporter = None if quiet else reporter_for(sys.stderr)
-    summary = run_instances(project, command, instances=instances, strategy=strategy, reporter=reporter)
+    summary = run_instances(
+        project,
+        command,
+        instances=instances,
+        strategy=strategy,
+        coordination=coordination,
+        offers=offers,
+        reporter=reporter,
+    )
     if as_json:
         sys.stdout.write(json.dumps(summary_document(summary), ensure_ascii=False) + "\n")
     elif not quiet:

@@ -27,7 +27,7 @@ from longpole.runner.guarding import Guard
 from longpole.runner.output import folder_beside
 from longpole.runner.report import Happening, Kind, Opening, Silence, counted
 from longpole.runner.seat import MARK, Command, Seat
-from longpole.runner.summary import FINISHED, INTERRUPTED, STUCK, Tally, summarise
+from longpole.runner.summary import FINISHED, INTERRUPTED, PAUSED, STUCK, Tally, summarise
 from longpole.runner.wakeups import Wakeups
 
 if TYPE_CHECKING:
@@ -46,27 +46,31 @@ POLL_S = 0.1  # how soon an idle seat sees what others have committed
 LOOK_S = 1.0  # how soon busy seats see that a claim of theirs was taken away
 RETRY_S = 0.2
 ASK_FIRST_S, ASK_LAST_S = 0.05, 1.0  # pauses between two questions while others hold what is left
-FOR_ALL = (Reason.FINISHED, Reason.STUCK, Reason.ALL_CLAIMED, Reason.ALL_BLOCKED)
-OVER = {Reason.FINISHED: FINISHED, Reason.STUCK: STUCK}
+FOR_ALL = (Reason.FINISHED, Reason.STUCK, Reason.ALL_CLAIMED, Reason.ALL_BLOCKED, Reason.PAUSED)
+OVER = {Reason.FINISHED: FINISHED, Reason.STUCK: STUCK}  # and whatever a drained project says
 ENDS_OF_CLAIMS = (EventKind.COMPLETED, EventKind.FAILED, EventKind.RELEASED, EventKind.EXPIRED)
 
 
-def run_instances(
+def run_instances(  # noqa: PLR0913 - each is an option of `longpole run`
     project: Project,
     command: Sequence[str],
     *,
     instances: int,
     strategy: str | None = None,
+    coordination: str | None = None,
+    offers: Sequence[str] = (),
     reporter: Reporter | None = None,
     name: str | None = None,
     grace_s: float = GRACE_S,
 ) -> RunSummary:
-    """Run a command for todo after todo in N instances at once until the project is finished or stuck.
+    """Run a command for todo after todo in N instances at once until the project is finished, stuck, or drained.
 
     SIGINT or SIGTERM ends it early: commands get SIGTERM, after `grace_s` (or at a second signal) SIGKILL, and all
     claims are released. The instances are called `name`-1, `name`-2 …; without a name it is made up. Nothing of the
     run is left when this returns or raises: no process, no claim, no instance.
-    Raises InvalidInputError for a command that cannot be started, a strategy that there is not, or a bad count.
+    `strategy` and `coordination` take precedence over the project's. `offers` are labels that todos may need.
+    Raises InvalidInputError for a command that cannot be started, a strategy or mechanism that there is not, or a bad
+    count.
     """
     if not 1 <= instances <= MAX_INSTANCES:
         raise InvalidInputError(f"a run has 1 to {MAX_INSTANCES} instances, not {instances}")
@@ -74,7 +78,15 @@ def run_instances(
         raise InvalidInputError("say what to run for each todo, after --: longpole run -n 4 -- COMMAND …")
     if project.url == ":memory:":
         raise InvalidInputError("a project in memory cannot be seen by other processes; open one in a file")
-    run = _Run(project, command, strategy=strategy, reporter=reporter or Silence(), grace_s=grace_s)
+    run = _Run(
+        project,
+        command,
+        strategy=strategy,
+        coordination=coordination,
+        offers=offers,
+        reporter=reporter or Silence(),
+        grace_s=grace_s,
+    )
     return run.run(name or f"run-{secrets.token_hex(3)}", instances)
 
 
@@ -82,16 +94,27 @@ class _Run:
     """One run. Times without `_s` at their end are of the monotonic clock."""
 
     def __init__(
-        self, project: Project, command: Sequence[str], *, strategy: str | None, reporter: Reporter, grace_s: float
+        self,
+        project: Project,
+        command: Sequence[str],
+        *,
+        strategy: str | None,
+        coordination: str | None,
+        offers: Sequence[str],
+        reporter: Reporter,
+        grace_s: float,
     ) -> None:
-        self._project, self._strategy, self._reporter, self._grace_s = project, strategy, reporter, grace_s
+        self._project, self._reporter, self._grace_s = project, reporter, grace_s
+        self._strategy, self._coordination, self._offers = strategy, coordination, tuple(offers)
         self._logs = folder_beside(project.url)
         self._id, self._serial = secrets.token_hex(8), 0  # what idempotency keys are made of
-        self._command = Command(command, project, logs=self._logs, run_id=self._id)
+        self._command = Command(command, project, logs=self._logs, run_id=self._id, offers=self._offers)
         self._wakeups = Wakeups(on_stop=project.hurry)
         self._guard, self._tally = Guard(f"{MARK}={self._id}"), Tally()
         self._seats: list[Seat] = []
         self._reason: Reason | None = None
+        self._detail: str | None = None
+        self._drained = False
         self._ask_at, self._pause_s = 0.0, ASK_FIRST_S
         self._beat_at = self._look_at = self._read_at = 0.0
         self._heard = -1
@@ -123,13 +146,13 @@ class _Run:
             self._stop()
         makespan_s = time.monotonic() - began
         self._look()
-        outcome = OVER[self._reason] if self._is_over() and self._reason else INTERRUPTED
+        outcome = OVER.get(self._reason, PAUSED) if self._is_over() and self._reason else INTERRUPTED
         names = {seat.number: seat.instance.name for seat in self._seats}
         return summarise(self._tally, self._project.status(), outcome=outcome, makespan_s=makespan_s, names=names)
 
     def _begin(self) -> None:
         settings = self._project.settings()
-        self._beat_at = time.monotonic() + settings.beat_every_s
+        self._beat_at = time.monotonic() + settings.wake_every_s
         opening = Opening(
             project=self._project.name,
             instances=tuple(seat.instance.name for seat in self._seats),
@@ -139,7 +162,7 @@ class _Run:
         self._reporter.begin(self._project, opening)
 
     def _is_over(self) -> bool:
-        return self._reason in OVER and all(seat.is_idle for seat in self._seats)
+        return (self._reason in OVER or self._drained) and all(seat.is_idle for seat in self._seats)
 
     # One step
 
@@ -183,7 +206,9 @@ class _Run:
             if not seat.is_idle:
                 continue
             try:
-                told = seat.instance.allocate(strategy=self._strategy, key=self._key_for_next(seat))
+                told = seat.instance.allocate(
+                    strategy=self._strategy, coordination=self._coordination, key=self._key_for_next(seat)
+                )
             except InstanceLostError as error:
                 self._replace(seat, str(error))
                 continue
@@ -195,7 +220,7 @@ class _Run:
         if not told.claims:
             self._no_work(told)
             return False
-        self._reason, self._ask_at, self._pause_s = None, 0.0, ASK_FIRST_S
+        self._reason, self._drained, self._ask_at, self._pause_s = None, False, 0.0, ASK_FIRST_S
         self._serial += 1
         seat.serial = self._serial
         (claim,) = told.claims
@@ -210,15 +235,16 @@ class _Run:
 
     def _no_work(self, told: Allocation) -> None:
         """Remember why there is no work, and when to ask again if nobody commits anything before that."""
-        waits_already = self._reason == told.reason
-        self._reason = told.reason
+        waits_already = (self._reason, self._detail) == (told.reason, told.detail)
+        self._reason, self._detail = told.reason, told.detail
+        self._drained = told.reason == Reason.PAUSED and told.retry_after_s is None
         if told.retry_after_s is None:
             self._ask_at = math.inf
-            return
-        pause_s = told.retry_after_s if told.retry_after_s > ASK_FIRST_S else self._pause_s
-        self._ask_at = time.monotonic() + pause_s
-        self._pause_s = min(self._pause_s * 2, ASK_LAST_S)
-        if all(seat.is_idle for seat in self._seats):
+        else:
+            pause_s = told.retry_after_s if told.retry_after_s > ASK_FIRST_S else self._pause_s
+            self._ask_at = time.monotonic() + pause_s
+            self._pause_s = min(self._pause_s * 2, ASK_LAST_S)
+        if told.reason not in OVER and not self._drained and all(seat.is_idle for seat in self._seats):
             self._release_strays()
             if not waits_already:
                 self._reporter.note(Happening(kind=Kind.WAITING, detail=told.detail or ""))
@@ -241,7 +267,11 @@ class _Run:
         claim = seat.claim
         assert claim is not None
         told = seat.instance.complete_and_allocate(
-            claim.todo.id, claim.token, strategy=self._strategy, key=self._key_for_end(seat)
+            claim.todo.id,
+            claim.token,
+            strategy=self._strategy,
+            coordination=self._coordination,
+            key=self._key_for_end(seat),
         )
         self._completed(seat, ending)
         self._take(seat, told)
@@ -321,7 +351,7 @@ class _Run:
     # Signs of life
 
     def _register(self, name: str) -> Instance:
-        return self._project.register(name, heartbeat=False)
+        return self._project.register(name, heartbeat=False, offers=self._offers)
 
     def _beat(self) -> None:
         """Renew the leases of all instances: from this process, so a command that hogs its own cannot starve it."""
@@ -334,7 +364,7 @@ class _Run:
                 if not seat.is_idle:
                     self._lose(seat, str(error))
                 self._replace(seat, str(error))
-        self._beat_at = time.monotonic() + settings.beat_every_s
+        self._beat_at = time.monotonic() + settings.wake_every_s
 
     def _look(self) -> None:
         """Read the journal on: what others committed may bring work, or take a claim away."""

@@ -52,8 +52,11 @@ class Seat:
 class Command:
     """The user's command: what to start for a claim, exactly as it was given."""
 
-    def __init__(self, words: Sequence[str], project: Project, *, logs: Path, run_id: str) -> None:
+    def __init__(
+        self, words: Sequence[str], project: Project, *, logs: Path, run_id: str, offers: Sequence[str] = ()
+    ) -> None:
         self._words, self._project, self._logs, self._run_id = tuple(words), project, logs, run_id
+        self._offers = {"LONGPOLE_OFFERS": ",".join(offers)} if offers else {}
 
     def start(self, claim: ClaimedTodo, instance: str) -> Child:
         """Start it for a claim. The todo travels on the input and in the environment, never in the arguments.
@@ -83,5 +86,6 @@ class Command:
             "LONGPOLE_INSTANCE": instance,
             "LONGPOLE_DB": self._project.url,
             "LONGPOLE_PROJECT": self._project.name,
+            **self._offers,
             MARK: self._run_id,
         }

@@ -9,15 +9,14 @@ from longpole.runner.report import counted
 from longpole.value import Value
 
 if TYPE_CHECKING:
-    from longpole.model import Todo
-    from longpole.project import ProjectStatus
+    from longpole.model import ProjectStatus, Todo
 
-FINISHED, STUCK, INTERRUPTED = "finished", "stuck", "interrupted"
-EXIT_CODES = {FINISHED: 0, STUCK: 1, INTERRUPTED: 130}
+FINISHED, STUCK, PAUSED, INTERRUPTED = "finished", "stuck", "paused", "interrupted"
+EXIT_CODES = {FINISHED: 0, STUCK: 1, PAUSED: 3, INTERRUPTED: 130}
 
 
 class RunSummary(Value):
-    """What came of a run. `outcome`: finished, stuck or interrupted.
+    """What came of a run. `outcome`: finished, stuck, paused (the project is drained) or interrupted.
 
     `critical_path_s` is the longest chain of dependent todos, each with the time that its command took in this run:
     no number of instances and no order could have finished sooner. `critical_path` are its ids, first to last.
@@ -36,6 +35,7 @@ class RunSummary(Value):
     critical_path: tuple[str, ...]
     counts: dict[str, int]
     stuck: tuple[str, ...]
+    pause: str | None  # why the project is paused, empty if nobody said why; None: it is not
     exit_code: int
 
 
@@ -96,6 +96,7 @@ def summarise(
         critical_path=tally.critical_path(),
         counts=status.counts,
         stuck=status.stuck,
+        pause=status.pause,
         exit_code=EXIT_CODES[outcome],
     )
 
@@ -128,6 +129,9 @@ def summary_lines(summary: RunSummary) -> list[str]:
             f"  {counted(summary.failed_attempts, 'failed attempt')}, {counted(summary.lost, 'lost claim')},"
             f" {summary.retries} second or later attempts"
         )
+    if summary.outcome == PAUSED:
+        why = f": {summary.pause}" if summary.pause else ""
+        lines.append(f"  the project is paused and drained{why}; `longpole resume`, then run again")
     return lines + [f"  stuck: {cause}" for cause in summary.stuck]
 
 

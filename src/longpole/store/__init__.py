@@ -31,7 +31,11 @@ class Store:
                 found = projects.ensure(tx, project)
         self.project_id = found
         with self.read() as tx:
-            self.state(tx)
+            is_old = self.state(tx).is_old
+        if is_old:
+            from longpole.store import rebuilding
+
+            self.act(rebuilding.bring_up_to_date)
 
     def read(self) -> Door:
         """Open a transaction that only reads, on one consistent state."""
@@ -59,10 +63,51 @@ class Store:
 
         return self.engine.patiently(transact)
 
+    def edit(self, upon: Callable[[Transaction], T]) -> T:
+        """Act as `act` does, with the project locked against other edits; see `lock`."""
+
+        def locked(tx: Transaction) -> T:
+            self.lock(tx)
+            return upon(tx)
+
+        return self.act(locked)
+
     def state(self, tx: Transaction) -> ProjectRow:
         """Give the project's own row, settings parsed; its durability counts from the next transaction on."""
         row = projects.load(tx, self._settings)
         self.engine.set_durability(row.settings.durability)
+        return row
+
+    def turn(self, tx: Transaction) -> ProjectRow:
+        """Give the project's own row to an act that changes hands; where constraints bind todos, it waits its turn.
+
+        It comes before the act locks anything.
+        """
+        row = self.state(tx)
+        if row.is_old:  # a backup of before was put in its place
+            from longpole.store import rebuilding
+
+            rebuilding.bring_up_to_date(tx)
+            row = self.state(tx)
+        if row.is_constrained and not tx.in_turn:
+            tx.take_turn()
+            row = self.state(tx)  # anew: it may have been paused meanwhile, or a cap been set
+        return row
+
+    def lock(self, tx: Transaction, *, constrains: bool = False) -> ProjectRow:
+        """Give the project's own row to an edit, and keep other edits out until the transaction ends.
+
+        Where constraints bind todos, or the edit brings one (`constrains`), it waits its turn first: a change of hands
+        looks at many todos then, and an edit writes to many.
+        """
+        if constrains:
+            tx.take_turn()
+        else:
+            self.turn(tx)
+        tx.lock_project()
+        row = self.state(tx)  # anew: somebody may have changed it meanwhile
+        if row.is_constrained:
+            tx.require_turn()
         return row
 
     def settings_seen(self) -> tuple[str, Settings]:

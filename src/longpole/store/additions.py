@@ -6,17 +6,18 @@ import json
 import os
 
 from longpole.errors import InvalidInputError, UnknownTodoError
-from longpole.model import FINISHED, Status
-from longpole.store import claims, holds, journal, measures, projects, todos
+from longpole.model import FINISHED, Kind, Status
+from longpole.store import claims, conflicts, gates, holds, journal, measures, needs, pauses, projects, todos, wants
 from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from longpole.graph.upkeep import Upkeep
     from longpole.model import NewTodo
     from longpole.store.dialect import Transaction
+    from longpole.store.wants import Wants
 
 LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # without those that are read as one another
 
@@ -47,7 +48,10 @@ def add(tx: Transaction, additions: Sequence[Addition], *, default_estimate: flo
     numbers = {todo_id: first + index for index, todo_id in enumerate(ids)}
     pairs = _pairs(tx, additions, ids, numbers)
     unmet = _unmet(tx, additions, pairs, first)
-    _insert(tx, additions, ids, first=first, unmet=unmet)
+    wanted = _wanted(tx, additions, first)
+    for number, waits in conflicts.added(tx, wanted).items():
+        unmet[number - first] += waits
+    _insert(tx, additions, ids, first=first, unmet=unmet, wanted=wanted)
     tx.insert(
         "dependency",
         "project_id, predecessor, dependent",
@@ -55,6 +59,9 @@ def add(tx: Transaction, additions: Sequence[Addition], *, default_estimate: flo
     )
     _measure(tx, pairs, first=first, count=len(ids), default_estimate=default_estimate)
     journal.write_added(tx, ((first + index, addition.new.after) for index, addition in enumerate(additions)))
+    pauses.hold_new(tx, range(first, first + len(ids)))
+    if any(addition.new.opens_at is not None for addition in additions):
+        gates.open_due(tx)
     return ids
 
 
@@ -108,8 +115,8 @@ def _pairs(
 
 
 def _unmet(tx: Transaction, additions: Sequence[Addition], pairs: Iterable[tuple[int, int]], first: int) -> list[int]:
-    """Count for each new todo what it waits for: unfinished predecessors, new and old, and a hold."""
-    unmet = [int(addition.hold is not None) for addition in additions]
+    """Count for each new todo what it waits for: unfinished predecessors, new and old, a hold, and a gate's time."""
+    unmet = [(addition.hold is not None) + _is_shut(tx, addition) for addition in additions]
     outside = {predecessor for predecessor, _ in pairs if predecessor < first}
     claims.lock(tx, outside)
     finished = {first + index for index, addition in enumerate(additions) if addition.status in FINISHED}
@@ -131,30 +138,50 @@ def finished_among(tx: Transaction, numbers: Iterable[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
+def _wanted(tx: Transaction, additions: Sequence[Addition], first: int) -> dict[int, Wants]:
+    """Give what new todos want to themselves while they are worked on. Raises InvalidInputError where it cannot be."""
+    settings, found = projects.settings_of(tx), {}
+    for number, addition in enumerate(additions, first):
+        new = addition.new
+        if addition.status is None and (new.touches or new.branch in settings.branch_caps):
+            one = wants.meant(new.touches, settings, branch=new.branch, kind=new.kind)
+            wants.refuse_too_much(one.amounts, settings, todo=new.id or new.title)
+            found[number] = one
+    return {number: one for number, one in found.items() if one}
+
+
 def _insert(
-    tx: Transaction, additions: Sequence[Addition], ids: Sequence[str], *, first: int, unmet: Sequence[int]
+    tx: Transaction,
+    additions: Sequence[Addition],
+    ids: Sequence[str],
+    *,
+    first: int,
+    unmet: Sequence[int],
+    wanted: Mapping[int, Wants],
 ) -> None:
     numbered = list(enumerate(additions, first))
     tx.insert(
         "todo",
         "project_id, number, status, unmet, priority, urgency, estimate_minutes, branch, finished_at,"
-        " critical_path_minutes, total_descendants, immediate_dependents, rank",
+        " need, exclusive, critical_path_minutes, total_descendants, immediate_dependents, rank",
         (
             (
                 *(tx.project_id, number, _status(addition, waits), waits, addition.new.priority, addition.new.priority),
-                *(addition.new.estimate_minutes, addition.new.branch, addition.finished_at, 0, 0, 0, 0),
+                *(addition.new.estimate_minutes, addition.new.branch, addition.finished_at),
+                *(need, int(number in wanted), 0, 0, 0, 0),
             )
-            for (number, addition), waits in zip(numbered, unmet, strict=True)
+            for (number, addition), waits, need in zip(numbered, unmet, _needs(tx, additions), strict=True)
         ),
     )
     tx.insert(
         "todo_detail",
-        "project_id, number, id, title, description, touches, needs, result, former_holder, created_at",
+        "project_id, number, id, title, description, touches, needs, result, former_holder, created_at, kind, opens_at",
         (
             (
                 *(tx.project_id, number, todo_id, addition.new.title, addition.new.description),
                 *(listed(addition.new.touches), listed(addition.new.needs), addition.result, addition.former_holder),
-                tx.now if addition.created_at is None else addition.created_at,
+                *(tx.now if addition.created_at is None else addition.created_at, addition.new.kind),
+                addition.new.opens_at,
             )
             for (number, addition), todo_id in zip(numbered, ids, strict=True)
         ),
@@ -162,6 +189,20 @@ def _insert(
     for number, addition in numbered:
         if addition.hold is not None:
             holds.add(tx, number, holds.MANUAL, reason=addition.hold)
+        if addition.new.opens_at is not None and addition.status is None:
+            gates.set_time(tx, number, addition.new.opens_at)
+
+
+def _needs(tx: Transaction, additions: Sequence[Addition]) -> list[int]:
+    found = needs.numbers_of(tx, (addition.new.needs for addition in additions))
+    return [
+        gates.need_of(addition.new.opens_at) if addition.new.kind == Kind.GATE else need
+        for addition, need in zip(additions, found, strict=True)
+    ]
+
+
+def _is_shut(tx: Transaction, addition: Addition) -> bool:
+    return addition.status is None and gates.has_to_wait(tx, addition.new.opens_at)
 
 
 def listed(values: Sequence[object]) -> str:

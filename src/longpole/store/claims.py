@@ -8,14 +8,14 @@ token; everything said about the claim later must name holder and token, so whoe
 from __future__ import annotations
 
 from longpole.model import EventKind, Status
-from longpole.selection import Order
-from longpole.store import holds, journal
+from longpole.selection import BestOf
+from longpole.store import conflicts, holds, journal, needs, picks
 from longpole.transitions import Act
 from longpole.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from longpole.selection import Selection
     from longpole.settings import Settings
@@ -32,6 +32,19 @@ class Taken(Value):
     token: int
     attempt: int
     why: str
+    branch: str | None = None
+
+
+class Claimer(Value):
+    """Who claims: the instance, the needs of todos that it meets, and the place of what it claims in its batch.
+
+    `avoid`: todos that it must leave to others, no more than there are instances.
+    """
+
+    holder: int
+    needs: tuple[int, ...] = (0,)
+    reserved: int = 0
+    avoid: frozenset[int] = frozenset()
 
 
 class Held(Value):
@@ -43,57 +56,35 @@ class Held(Value):
 
 
 class Head(Value):
-    """A ready todo as it was read, with the token that it had then; `why` is the selection's."""
+    """A ready todo as it was read, with the token that it had then; `why` is the selection's.
+
+    `keeps`: whoever claims it keeps to its branch.
+    """
 
     number: int
     token: int
     why: str
+    keeps: bool = False
 
 
-# The tail of each names the index that serves it; a test holds the query plans to that.
-ORDERS = {
-    Order.CRITICAL_PATH: (
-        "urgency, critical_path_minutes DESC, total_descendants DESC, immediate_dependents DESC, number"
-    ),
-    Order.ARRIVAL: "urgency, number",
-}
-TAKE = """
-    UPDATE todo SET status = 'in_progress', holder = ?, token = token + 1, attempts = attempts + 1,
-        claimed_at = ?, progress_percent = NULL
-    WHERE project_id = ? AND {pick}"""
-RETURNING = " RETURNING number, token, attempts, urgency, critical_path_minutes"
-# The row is locked as it is ready. To ask for the status again in the UPDATE itself would let PostgreSQL look the
-# number up in an index over all ready todos (15 to 17 read it whole: 15,000 entries for a claim).
-FIRST = "number = (SELECT number FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT 1 {lock})"
-FIRST_FREE = {
-    order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE SKIP LOCKED"))
-    for order, columns in ORDERS.items()
-}
-FIRST_READY = {order: take + RETURNING for order, take in FIRST_FREE.items()}
-# Waits for whoever has the row locked: another claim, or an edit that writes the todo's measures.
-FIRST_HELD_UP = {
-    order: TAKE.format(pick=FIRST.format(columns=columns, lock="FOR UPDATE")) + RETURNING
-    for order, columns in ORDERS.items()
-}
-BY_NUMBER = TAKE.format(pick="status = 'ready' AND number = ?") + RETURNING
-UNCHANGED = TAKE.format(pick="status = 'ready' AND number = ? AND token = ?") + RETURNING
-HEADS = {
-    order: f"SELECT number, token FROM todo WHERE project_id = ? AND status = 'ready' ORDER BY {columns} LIMIT ?"  # noqa: S608
-    for order, columns in ORDERS.items()
-}
 FENCE = "WHERE project_id = ? AND number = ? AND holder = ? AND token = ? AND status = 'in_progress'"
 COMPLETE = f"""
     UPDATE todo SET status = 'completed', holder = NULL, finished_at = ?, progress_percent = NULL
-    {FENCE} RETURNING unmet"""  # noqa: S608 - FENCE is a constant, as below
+    {FENCE} RETURNING unmet, exclusive"""  # noqa: S608 - FENCE is a constant, as below
+BEGIN = f"UPDATE todo SET reserved = 0 {FENCE}"  # noqa: S608
 STANDS = f"SELECT 1 FROM todo {FENCE}"  # noqa: S608
 SET_RESULT = "UPDATE todo_detail SET result = ? WHERE project_id = ? AND number = ?"
-PROGRESS = f"UPDATE todo SET progress_percent = ? {FENCE}"  # noqa: S608
+PROGRESS = f"UPDATE todo SET progress_percent = ?, reserved = 0 {FENCE}"  # noqa: S608
 GIVE_BACK = f"""
     UPDATE todo SET holder = NULL, claimed_at = NULL, progress_percent = NULL,
         attempts = attempts - ?, unmet = unmet + ?,
         finished_at = ?,
         status = CASE WHEN ? THEN 'failed' WHEN unmet + ? > 0 THEN 'blocked' ELSE 'ready' END
-    {FENCE} RETURNING status"""  # noqa: S608
+    {FENCE} RETURNING status, exclusive"""  # noqa: S608
+REOPENED = """
+    SELECT 1 FROM todo t WHERE t.project_id = ? AND t.number = ? AND t.unmet > 0
+    AND EXISTS (SELECT 1 FROM dependency e JOIN todo p ON p.project_id = e.project_id AND p.number = e.predecessor
+        WHERE e.project_id = t.project_id AND e.dependent = t.number AND p.status NOT IN ('completed', 'cancelled'))"""
 DEPENDENTS = """
     SELECT 1 FROM todo WHERE project_id = ? AND number IN
         (SELECT dependent FROM dependency WHERE project_id = ? AND predecessor IN INTS) ORDER BY number"""
@@ -103,26 +94,64 @@ SATISFY = """
         status = CASE WHEN todo.unmet = 1 AND todo.status = 'blocked' THEN 'ready' ELSE todo.status END
     FROM dependency e
     WHERE e.project_id = ? AND e.predecessor = ? AND todo.project_id = e.project_id AND todo.number = e.dependent"""
+SATISFIED = f"{SATISFY} RETURNING todo.need, todo.status"
 
 
 def take(
-    tx: Transaction, selection: Selection, *, holder: int, patient: bool, met: Mapping[str, int] | None = None
+    tx: Transaction,
+    wanted: Selection | BestOf,
+    claimer: Claimer,
+    *,
+    patient: bool,
+    met: Mapping[str, int] | None = None,
 ) -> Taken | None:
     """Claim the first ready todo of a selection that nobody is about to change; None if there is none.
 
     `patient` waits for those who are. An act that has claimed something already must not: two could wait in a ring.
     `met` counts what was in the way before, for the journal.
     """
-    parameters = (holder, tx.now, tx.project_id, tx.project_id)
-    row = tx.one(FIRST_READY[selection.order], parameters)
+    if isinstance(wanted, BestOf) or len(claimer.needs) > 1 or claimer.avoid:
+        return _take_best(tx, wanted, claimer, patient=patient, met=met)
+    (need,) = claimer.needs
+    parameters = (
+        *(claimer.holder, tx.now, claimer.reserved, tx.project_id),
+        *(tx.project_id, *picks.of_branch(wanted), need),
+    )
+    row = tx.one(picks.FIRST_READY[picks.kind(wanted)], parameters)
     if row is None and patient and tx.overlaps:
-        row = tx.one(FIRST_HELD_UP[selection.order], parameters)
-    return _taken(tx, row, holder, selection.why, met=met)
+        row = tx.one(picks.FIRST_HELD_UP[picks.kind(wanted)], parameters)
+    return _taken(tx, row, claimer.holder, wanted.why, met=met)
 
 
-def take_this(tx: Transaction, number: int, *, holder: int, why: str) -> Taken | None:
-    """Claim one certain todo; None if it is not ready."""
-    return _taken(tx, tx.one(BY_NUMBER, (holder, tx.now, tx.project_id, number)), holder, why)
+def _take_best(
+    tx: Transaction, wanted: Selection | BestOf, claimer: Claimer, *, patient: bool, met: Mapping[str, int] | None
+) -> Taken | None:
+    """Claim the best of what several look-ups find first; they lock it, so that it is still there to be claimed.
+
+    Whoever reads past what it must avoid waits for the one row alone: several would come in another order than edits
+    lock them.
+    """
+    rows = _open(tx, wanted, claimer, lock=picks.FREE)
+    if not rows and patient and tx.overlaps:
+        rows = _open(tx, wanted, claimer, lock="" if claimer.avoid else picks.WAIT)
+    return take_this(tx, rows[0][4], claimer, why=rows[0][-1].why, met=met) if rows else None
+
+
+def _open(tx: Transaction, wanted: Selection | BestOf, claimer: Claimer, *, lock: str) -> list[Row]:
+    """Read the first ready todos that a claimer need not avoid, best first."""
+    rows = picks.read(tx, wanted, claimer.needs, limit=1 + len(claimer.avoid), lock=lock)
+    return [row for row in rows if row[4] not in claimer.avoid]
+
+
+def take_this(
+    tx: Transaction, number: int, claimer: Claimer, *, why: str, met: Mapping[str, int] | None = None
+) -> Taken | None:
+    """Claim one certain todo; None if it is not ready, or needs what the instance does not offer."""
+    row = tx.one(
+        picks.BY_NUMBER,
+        (claimer.holder, tx.now, claimer.reserved, tx.project_id, number, tx.listed(claimer.needs)),
+    )
+    return _taken(tx, row, claimer.holder, why, met=met)
 
 
 def taken_before(tx: Transaction, number: int, holder: int) -> Taken | None:
@@ -137,16 +166,28 @@ def taken_before(tx: Transaction, number: int, holder: int) -> Taken | None:
 
 def complete(tx: Transaction, held: Held) -> bool:
     """Complete a claim and make its dependents ready where nothing else is in their way; False if it was lost."""
-    if tx.overlaps and _waits_again(tx, held.number):
+    if tx.overlaps and waits_again(tx, held.number):
         tx.lock_project()  # before any row, as edits do: they would wait for each other otherwise
     row = tx.one(COMPLETE, (tx.now, tx.project_id, held.number, held.holder, held.token))
     if row is None:
         return False
-    satisfy_dependents(tx, held.number)
-    if row[0]:
+    opens_gates = satisfy_dependents(tx, held.number)
+    unmet, exclusive = row
+    if exclusive:
+        conflicts.completed(tx, held.number)
+    if unmet and waits_again(tx, held.number):
         _shorten_the_paths_before(tx, held.number)
     journal.write(tx, EventKind.COMPLETED, todo=held.number, instance=held.holder, token=held.token)
+    if opens_gates:
+        from longpole.store import gates
+
+        gates.open_due(tx)
     return True
+
+
+def begin(tx: Transaction, held: Held) -> bool:
+    """Note that a claim of a batch is being worked on: no idle instance may have it any more. False if it was lost."""
+    return bool(tx.run(BEGIN, (tx.project_id, held.number, held.holder, held.token)))
 
 
 def progress(tx: Transaction, held: Held, percent: int, note: str | None) -> bool:
@@ -176,12 +217,15 @@ def give_back(tx: Transaction, held: Held, act: Act, *, why: str, settings: Sett
     )
     if row is None:
         return None
+    status, is_exclusive = Status(row[0]), row[1]
+    if is_exclusive and conflicts.given_back(tx, held.number) and status == Status.READY:
+        status = Status.BLOCKED
     if rest_s:
         holds.rest(tx, held.number, rest_s, why)
     if used_up or act is Act.FAIL:
         set_result(tx, held.number, why)  # what is stuck behind it is told why
     _journal_return(tx, held, act, why=why, used_up=used_up)
-    return Status(row[0])
+    return status
 
 
 def is_held(tx: Transaction, held: Held) -> bool:
@@ -221,23 +265,25 @@ def held_since(tx: Transaction, at: int) -> list[Held]:
 
 
 def grace(tx: Transaction) -> None:
-    """Let every claim count as begun now: time stepped, or stood still while nobody worked."""
-    tx.run("UPDATE todo SET claimed_at = ? WHERE project_id = ? AND status = 'in_progress'", (tx.now, tx.project_id))
+    """Let every claim count as begun now: time stepped, or stood still while nobody worked.
+
+    Those of one batch stay together, and apart from others: a microsecond is enough.
+    """
+    rows = tx.all(
+        "SELECT number, claimed_at FROM todo WHERE project_id = ? AND status = 'in_progress' ORDER BY number",
+        (tx.project_id,),
+    )
+    before = sorted({claimed_at for _, claimed_at in rows})
+    now = {claimed_at: tx.now - len(before) + place for place, claimed_at in enumerate(before, 1)}
+    tx.many(
+        "UPDATE todo SET claimed_at = ? WHERE project_id = ? AND number = ?",
+        [(now[claimed_at], tx.project_id, number) for number, claimed_at in rows],
+    )
 
 
 def oldest(tx: Transaction) -> int | None:
     """Tell when the oldest claim began; None without claims."""
     row = tx.one("SELECT MIN(claimed_at) FROM todo WHERE project_id = ? AND status = 'in_progress'", (tx.project_id,))
-    return row[0] if row else None
-
-
-def last_holder(tx: Transaction, number: int) -> str | None:
-    """Name the instance that claimed a todo last, by the journal; None if nobody ever did."""
-    row = tx.one(
-        "SELECT i.name FROM journal j JOIN instance i ON i.project_id = j.project_id AND i.number = j.instance"
-        " WHERE j.project_id = ? AND j.todo = ? AND j.kind = 'claimed' ORDER BY j.seq DESC LIMIT 1",
-        (tx.project_id, number),
-    )
     return row[0] if row else None
 
 
@@ -255,30 +301,14 @@ def set_result(tx: Transaction, number: int, result: str) -> None:
     tx.run(SET_RESULT, (result, tx.project_id, number))
 
 
-def ahead_of(tx: Transaction, number: int) -> int:
-    """Count the ready todos that critical_path gives out before this one."""
-    place = "({0}.urgency, -{0}.critical_path_minutes, -{0}.total_descendants, -{0}.immediate_dependents, {0}.number)"
-    row = tx.one(
-        "SELECT COUNT(*) FROM todo t JOIN todo me ON me.project_id = t.project_id AND me.number = ?"  # noqa: S608
-        f" WHERE t.project_id = ? AND t.status = 'ready' AND {place.format('t')} < {place.format('me')}",
-        (number, tx.project_id),
-    )
-    return row[0] if row else 0
+def satisfy_dependents(tx: Transaction, number: int) -> bool:
+    """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready.
 
-
-def why_given(tx: Transaction, number: int, token: int) -> str | None:
-    """Give the reason that the journal has for a claim; None if there is none."""
-    row = tx.one(
-        "SELECT why FROM journal WHERE project_id = ? AND todo = ? AND token = ? AND kind = 'claimed'",
-        (tx.project_id, number, token),
-    )
-    return row[0] if row else None
-
-
-def satisfy_dependents(tx: Transaction, number: int) -> None:
-    """Let the dependents of a finished todo wait for one thing less; those that waited for it alone are ready."""
+    Tells whether a gate among these opens by itself: that is the caller's to see to, once the journal has the cause.
+    """
     lock_dependents(tx, [number])
-    tx.run(SATISFY, (tx.project_id, number))
+    rows = tx.all(SATISFIED, (tx.project_id, number))
+    return any(need == needs.OPENS and status == Status.READY for need, status in rows)
 
 
 def lock_dependents(tx: Transaction, numbers: Iterable[int]) -> None:
@@ -292,25 +322,24 @@ def lock(tx: Transaction, numbers: Iterable[int]) -> None:
     tx.lock_rows(statement, (tx.project_id, tx.listed(numbers)))
 
 
-def heads(tx: Transaction, selection: Selection, limit: int) -> list[Head]:
+def heads(tx: Transaction, wanted: Selection | BestOf, needs: Sequence[int], limit: int) -> list[Head]:
     """Read the first ready todos of a selection, locking nothing: by the time one is tried it may be somebody's."""
-    rows = tx.all(HEADS[selection.order], (tx.project_id, limit))
-    return [Head(number=number, token=token, why=selection.why) for number, token in rows]
+    rows = picks.read(tx, wanted, needs, limit=limit, lock="")[:limit]
+    return [Head(number=row[4], token=row[5], why=row[-1].why) for row in rows]
 
 
-def take_unchanged(tx: Transaction, head: Head, *, holder: int, met: Mapping[str, int]) -> Taken | None:
-    """Claim a todo that is still as it was read; None if its token has gone up, or it is not ready any more.
+def take_unchanged(tx: Transaction, head: Head, claimer: Claimer, *, met: Mapping[str, int]) -> Taken | None:
+    """Claim a todo that is still as it was read; None if its token has gone up, or it is not ready for it any more.
 
     `met` counts what was in the way before, for the journal.
     """
-    row = tx.one(UNCHANGED, (holder, tx.now, tx.project_id, head.number, head.token))
-    return _taken(tx, row, holder, head.why, met=met)
+    parameters = (claimer.holder, tx.now, 0, tx.project_id, head.number, head.token, tx.listed(claimer.needs))
+    return _taken(tx, tx.one(picks.UNCHANGED, parameters), claimer.holder, head.why, met=met)
 
 
-def _waits_again(tx: Transaction, number: int) -> bool:
+def waits_again(tx: Transaction, number: int) -> bool:
     """Tell whether something before a todo was reopened since it was begun."""
-    row = tx.one("SELECT 1 FROM todo WHERE project_id = ? AND number = ? AND unmet > 0", (tx.project_id, number))
-    return row is not None
+    return tx.one(REOPENED, (tx.project_id, number)) is not None
 
 
 def _shorten_the_paths_before(tx: Transaction, number: int) -> None:
@@ -327,11 +356,13 @@ def _taken(
 ) -> Taken | None:
     if row is None:
         return None
-    number, token, attempt, urgency, minutes = row
+    number, token, attempt, urgency, minutes, branch, exclusive = row
+    if exclusive:
+        conflicts.hold_others_back(tx, number)
     why = f"{why}: {int(minutes + 0.5)} min to the end, urgency {urgency}"
     data = {name: count for name, count in (met or {}).items() if count}
     journal.write(tx, EventKind.CLAIMED, todo=number, instance=holder, token=token, why=why, data=data or None)
-    return Taken(number=number, token=token, attempt=attempt, why=why)
+    return Taken(number=number, token=token, attempt=attempt, why=why, branch=branch)
 
 
 def _attempts(tx: Transaction, number: int) -> int:

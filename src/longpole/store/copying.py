@@ -12,7 +12,7 @@ from functools import partial
 
 from longpole.errors import InvalidInputError, StorageUnavailableError
 from longpole.model import Copied, Copy
-from longpole.store import instances, migrate, open_engine, projects
+from longpole.store import batches, instances, migrate, open_engine, projects
 from longpole.value import Value
 
 TYPE_CHECKING = False
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 NAMED = 3
+NOBODYS_FAULT = f"""
+    UPDATE todo SET attempts = attempts - 1
+    WHERE project_id = ? AND status = 'in_progress' AND number NOT IN ({batches.NEVER_BEGUN})"""  # noqa: S608 - constant
 # Whoever holds a claim goes on in the source while the target hands the same todo out again. A jump keeps the numbers
 # of the two apart, so that no token of the one is ever valid in the other.
 JUMP = 1_000_000
@@ -41,24 +44,30 @@ class Table(Value):
     columns: str
 
 
-PROJECT = "settings, graph_version, descendants_version, next_todo, created_at"
-FLEET = "next_instance, sweep_due_at, pruned_at"
+PROJECT = "settings, graph_version, descendants_version, next_todo, created_at, constrained, pause, draining"
+FLEET = "next_instance, due_at, pruned_at"
 TABLES = (
     Table(
         name="todo",
         key="number",
         before=(-1,),
         columns="number, status, unmet, priority, urgency, estimate_minutes, critical_path_minutes, total_descendants,"
-        " immediate_dependents, rank, branch, token, holder, attempts, progress_percent, claimed_at, finished_at",
+        " immediate_dependents, rank, branch, token, holder, attempts, progress_percent, claimed_at, finished_at, need,"
+        " exclusive, reserved",
     ),
     Table(
         name="todo_detail",
         key="number",
         before=(-1,),
-        columns="number, id, title, description, touches, needs, result, former_holder, edited, created_at",
+        columns="number, id, title, description, touches, needs, result, former_holder, edited, created_at, kind,"
+        " opens_at",
     ),
     Table(name="dependency", key="predecessor, dependent", before=(-1, -1), columns="predecessor, dependent"),
     Table(name="hold", key="number, kind", before=(-1, ""), columns="number, kind, reason, until_at"),
+    Table(name="need", key="number", before=(-1,), columns="number, labels"),
+    Table(name="branch", key="name", before=("",), columns="name, holder, token, held_at, pause"),
+    Table(name="touch", key="path, number", before=("", -1), columns="path, number, writes"),
+    Table(name="demand", key="resource, amount, number", before=("", -1, -1), columns="resource, amount, number"),
     Table(name="instance", key="number", before=(-1,), columns=instances.COLUMNS),
     Table(name="reply", key="key", before=("",), columns="key, at, act, answer"),
     Table(
@@ -69,6 +78,8 @@ TABLES = (
     ),
     Table(name="journal", key="seq", before=(-1,), columns="at, kind, todo, instance, token, why, data"),
 )
+MADE_ANEW = ("queue", "ranking", "leader", "assignment")
+"""Tables of what instances at work agree on: those of the copy do so for themselves."""
 COUNTED = {"todos": "todo", "dependencies": "dependency", "instances": "instance", "events": "journal"}
 
 
@@ -102,14 +113,15 @@ def begin_anew(tx: Transaction, project_id: int) -> None:
     """Keep what was handed out elsewhere from being valid here: numbers jump, and all instances are given up.
 
     The sweep that is due at once finds them, and returns what they hold. It counts that as an attempt, so each of these
-    has one less here: nobody has failed.
+    has one less here: nobody has failed. What nobody had begun counts none, here as there.
     """
     tx.run(
-        "UPDATE fleet SET next_instance = next_instance + ?, sweep_due_at = 0, clock_mark = '' WHERE project_id = ?",
+        "UPDATE fleet SET next_instance = next_instance + ?, due_at = 0, clock_mark = '' WHERE project_id = ?",
         (JUMP, project_id),
     )
     tx.run("UPDATE todo SET token = token + ? WHERE project_id = ?", (JUMP, project_id))
-    tx.run("UPDATE todo SET attempts = attempts - 1 WHERE project_id = ? AND status = 'in_progress'", (project_id,))
+    tx.run("UPDATE branch SET token = token + ? WHERE project_id = ?", (JUMP, project_id))
+    tx.run(NOBODYS_FAULT, (project_id, project_id))
     tx.run("UPDATE instance SET lease_expires_at = 0 WHERE project_id = ? AND state = 'live'", (project_id,))
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         project_id: int
         now: int
         overlaps: bool  # whether others write at the same time, and lock rows that this one would like to have
+        in_turn: bool  # whether no other act changes hands before this transaction ends
 
         def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
             """Give all rows of a statement."""
@@ -53,6 +54,15 @@ if TYPE_CHECKING:
 
             In a transaction on no project, keep others from changing the schema.
             """
+
+        def take_turn(self) -> None:
+            """Wait until no other act changes hands, and keep them out until the transaction ends.
+
+            Acts of a constrained project do so before they lock anything else.
+            """
+
+        def require_turn(self) -> None:
+            """Undo everything and begin anew, unless it is this transaction's turn: it saw a constraint too late."""
 
         def lock_sweep(self) -> bool:
             """Keep other sweeps of this project out until the transaction ends; False if one goes on already."""

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 EVERYWHERE = "project"
 FIRST = "todo"
-WITH_IT = ("todo_detail", "dependency", "hold", "instance", "fleet", "journal", "reply", "source_record")
+WITH_IT = (
+    *("todo_detail", "dependency", "hold", "touch", "demand", "need", "branch", "instance", "fleet"),
+    *("queue", "ranking", "leader", "assignment", "journal", "reply", "source_record"),
+)
 STATEMENTS = {
     EVERYWHERE: f"SELECT create_reference_table('{EVERYWHERE}')",
     FIRST: f"SELECT create_distributed_table('{FIRST}', 'project_id')",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from longpole.errors import AlreadyClaimedError, InvalidInputError
 from longpole.graph import descendants
 from longpole.model import PENDING, EventKind, Status
-from longpole.store import claims, holds, journal, measures, records, todos
+from longpole.store import claims, conflicts, gates, holds, journal, measures, needs, pauses, records, todos
 from longpole.store.additions import finished_among, listed
 from longpole.transitions import TRANSITIONS, Act
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Transaction
 
 HOT = ("priority", "estimate_minutes", "branch")
-DETAIL = ("title", "description", "touches", "needs", "result")
+DETAIL = ("title", "description", "touches", "needs", "result", "opens_at")
 MEASURED = ("priority", "estimate_minutes")
 REFUSALS = {
     Act.CANCEL: "finished already",
@@ -82,6 +82,7 @@ def unlink(tx: Transaction, todo_id: str, after: Iterable[str], *, default_estim
     removed = [wanted[predecessor] for predecessor in gone]
     records.mark_edited(tx, number, ["after"])
     journal.write(tx, EventKind.UNLINKED, todo=number, data={"after": removed})
+    gates.open_due(tx)
     return removed
 
 
@@ -89,12 +90,22 @@ def edit(tx: Transaction, todo_id: str, changes: Mapping[str, object], *, defaul
     """Change fields of a todo; the values have been checked. Raises UnknownTodoError."""
     tx.lock_project()
     number, status = _locked(tx, todo_id)
+    changes = gates.checked_changes(tx, number, todo_id, changes)
     _update(tx, "todo", number, {name: changes[name] for name in HOT if name in changes})
     _update(tx, "todo_detail", number, {name: _stored(changes[name]) for name in DETAIL if name in changes})
     records.mark_edited(tx, number, changes)
     if any(name in changes for name in MEASURED):
         measures.settle(tx, default_estimate, lambda upkeep: upkeep.changed(number, was_pending=status in PENDING))
+    if "needs" in changes:
+        needs.renew(tx, number)
+    if "branch" in changes:
+        pauses.keep_to(tx, number)
+    if "branch" in changes or "touches" in changes:
+        conflicts.edited(tx, number, todo_id, status)
+    if "opens_at" in changes:
+        _wait_for_more(tx, number, gates.reschedule(tx, number, changes["opens_at"]))
     journal.write(tx, EventKind.EDITED, todo=number, data=changes)
+    gates.open_due(tx)
 
 
 def cancel(tx: Transaction, todo_id: str, *, cascade: bool, default_estimate: float) -> list[str]:
@@ -113,6 +124,7 @@ def cancel(tx: Transaction, todo_id: str, *, cascade: bool, default_estimate: fl
         _finish(tx, one, Status.CANCELLED)
         journal.write(tx, EventKind.CANCELLED, todo=one, why=None if one == number else f"waited for {todo_id}")
     _settle_all(tx, affected, default_estimate, was_pending=True)
+    gates.open_due(tx)
     return [ids[one] for one in affected]
 
 
@@ -129,6 +141,7 @@ def complete_by_hand(tx: Transaction, todo_id: str, *, result: str | None, defau
         claims.set_result(tx, number, result)
     journal.write(tx, EventKind.COMPLETED, todo=number, why="by hand")
     _settle_all(tx, [number], default_estimate, was_pending=True)
+    gates.open_due(tx)
 
 
 def retry(tx: Transaction, todo_id: str) -> None:
@@ -149,7 +162,10 @@ def reopen(tx: Transaction, todo_id: str, *, default_estimate: float) -> list[st
     tx.lock_project()
     number, status = _locked(tx, todo_id)
     _refuse(todo_id, status, Act.REOPEN)
+    conflicts.revived(tx, number)
     _revive(tx, number)
+    needs.renew(tx, number)
+    pauses.keep_to(tx, number)
     claims.lock_dependents(tx, [number])
     second_look = _second_look(tx, number)
     tx.run(
@@ -188,6 +204,7 @@ def lift(tx: Transaction, todo_id: str) -> None:
     if not holds.lift(tx, number, holds.MANUAL):
         raise InvalidInputError(f"'{todo_id}' is not held; `longpole why {todo_id}` says what it waits for")
     records.mark_edited(tx, number, ["hold"])
+    gates.open_due(tx)
 
 
 def _locked(tx: Transaction, todo_id: str, *others: int) -> tuple[int, Status]:
@@ -236,10 +253,12 @@ def _pending_descendants(tx: Transaction, number: int) -> list[int]:
 
 
 def _finish(tx: Transaction, number: int, status: Status) -> None:
-    tx.run(
-        "UPDATE todo SET status = ?, finished_at = ? WHERE project_id = ? AND number = ?",
+    row = tx.one(
+        "UPDATE todo SET status = ?, finished_at = ? WHERE project_id = ? AND number = ? RETURNING exclusive",
         (status, tx.now, tx.project_id, number),
     )
+    if row and row[0]:
+        conflicts.finished(tx, number)
     claims.satisfy_dependents(tx, number)
 
 

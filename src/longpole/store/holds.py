@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 BACKOFF = "backoff"
 MANUAL = "manual"
+GATE = "gate"
+PAUSED = "paused"
+CONFLICT, SHORTAGE = "conflict", "shortage"  # never stored: see obstacles.py
 MAX_REST_S = 3600.0
 SHOWN = 200  # characters of a reason that a hold repeats
 
@@ -50,7 +53,8 @@ def grace(tx: Transaction) -> None:
     """Let no rest last longer than the longest from now on: the clock may have been set back."""
     longest_at = tx.now + microseconds(MAX_REST_S)
     tx.run(
-        "UPDATE hold SET until_at = ? WHERE project_id = ? AND until_at > ?", (longest_at, tx.project_id, longest_at)
+        "UPDATE hold SET until_at = ? WHERE project_id = ? AND until_at > ? AND kind = ?",
+        (longest_at, tx.project_id, longest_at, BACKOFF),
     )
 
 
@@ -69,10 +73,10 @@ def next_due(tx: Transaction) -> int | None:
 
 
 def next_rested(tx: Transaction) -> int | None:
-    """Tell when the first todo has rested; None if none rests. What somebody finished meanwhile is left aside."""
+    """Tell when the first todo has rested; None if none rests. Gates, and what somebody finished meanwhile, do not."""
     row = tx.one(
         "SELECT MIN(h.until_at) FROM hold h JOIN todo t ON t.project_id = h.project_id AND t.number = h.number"
-        " WHERE h.project_id = ? AND h.until_at IS NOT NULL AND t.status = 'blocked'",
+        " WHERE h.project_id = ? AND h.until_at IS NOT NULL AND h.kind <> 'gate' AND t.status = 'blocked'",
         (tx.project_id,),
     )
     return row[0] if row else None

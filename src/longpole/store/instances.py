@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 
+from longpole.fleet import Workload
 from longpole.model import EventKind, InstanceInfo
 from longpole.store import journal, projects
 from longpole.transitions import Act
@@ -14,11 +16,15 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Row, Transaction
 
 ENDS = {Act.RELEASE: ("left", EventKind.UNREGISTERED), Act.EXPIRE: ("lost", EventKind.LOST)}
+LEASE = "number, name, heartbeat_at, lease_expires_at, offers, branch"
 # Whoever gives an instance up locks its row FOR UPDATE, and so waits for acts that count on it; a heartbeat does not.
-LIVE = """
-    SELECT number, name, heartbeat_at, lease_expires_at FROM instance
-    WHERE project_id = ? AND number = ? AND state = 'live' FOR KEY SHARE"""
-COLUMNS = "number, name, state, registered_at, heartbeat_at, lease_expires_at, host, process_id"
+LIVE = f"""
+    SELECT {LEASE} FROM instance
+    WHERE project_id = ? AND number = ? AND state = 'live' FOR KEY SHARE"""  # noqa: S608 - constants, as below
+COLUMNS = "number, name, state, registered_at, heartbeat_at, lease_expires_at, host, process_id, offers, branch"
+
+COUNT_LIVE = "SELECT COUNT(*) FROM instance WHERE project_id = ? AND state = 'live'"
+NOTE_BRANCH = "UPDATE instance SET branch = ? WHERE project_id = ? AND number = ?"
 
 
 class Lease(Value):
@@ -28,22 +34,41 @@ class Lease(Value):
     name: str
     heartbeat_at: int
     lease_expires_at: int
+    offers: str = "[]"  # labels, as needs.py spells them
+    branch: str | None = None  # that of its last claim that had one
 
 
 def register(
-    tx: Transaction, name: str | None, *, lease_s: float, host: str | None = None, process_id: int | None = None
+    tx: Transaction,
+    name: str | None,
+    *,
+    lease_s: float,
+    host: str | None = None,
+    process_id: int | None = None,
+    offers: str = "[]",
 ) -> Lease:
     """Add a live instance; without a name it is called agent-NUMBER. The caller has seen that the name is free."""
     number = projects.next_instance(tx)
     name = name or f"agent-{number}"
     expires_at = tx.now + microseconds(lease_s)
     tx.run(
-        f"INSERT INTO instance (project_id, {COLUMNS}) VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?)",  # noqa: S608 - constant
-        (tx.project_id, number, name, tx.now, tx.now, expires_at, host, process_id),
+        f"INSERT INTO instance (project_id, {COLUMNS}) VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, NULL)",  # noqa: S608 - constant
+        (tx.project_id, number, name, tx.now, tx.now, expires_at, host, process_id, offers),
     )
     projects.sweep_by(tx, expires_at)
-    journal.write(tx, EventKind.REGISTERED, instance=number)
-    return Lease(number=number, name=name, heartbeat_at=tx.now, lease_expires_at=expires_at)
+    offered = json.loads(offers)
+    journal.write(tx, EventKind.REGISTERED, instance=number, data={"offers": offered} if offered else None)
+    return Lease(number=number, name=name, heartbeat_at=tx.now, lease_expires_at=expires_at, offers=offers)
+
+
+def offer(tx: Transaction, lease: Lease, offers: str) -> Lease:
+    """Let a live instance offer other labels from now on."""
+    if tx.run(
+        "UPDATE instance SET offers = ? WHERE project_id = ? AND number = ? AND state = 'live'",
+        (offers, tx.project_id, lease.number),
+    ):
+        journal.write(tx, EventKind.OFFERED, instance=lease.number, data={"offers": json.loads(offers)})
+    return lease.replace(offers=offers)
 
 
 def live(tx: Transaction, number: int) -> Lease | None:
@@ -54,8 +79,7 @@ def live(tx: Transaction, number: int) -> Lease | None:
 def named(tx: Transaction, name: str) -> Lease | None:
     """Give the live instance of a name; None if there is none."""
     row = tx.one(
-        "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
-        " WHERE project_id = ? AND name = ? AND state = 'live'",
+        f"SELECT {LEASE} FROM instance WHERE project_id = ? AND name = ? AND state = 'live'",  # noqa: S608
         (tx.project_id, name),
     )
     return _lease(row)
@@ -87,7 +111,7 @@ def end(tx: Transaction, number: int, act: Act, why: str) -> None:
 def expired(tx: Transaction) -> list[Lease]:
     """List the live instances whose lease has ended, and keep them from coming back before this transaction ends."""
     rows = tx.all(
-        "SELECT number, name, heartbeat_at, lease_expires_at FROM instance"
+        f"SELECT {LEASE} FROM instance"  # noqa: S608
         " WHERE project_id = ? AND state = 'live' AND lease_expires_at <= ? ORDER BY number FOR UPDATE",
         (tx.project_id, tx.now),
     )
@@ -113,9 +137,27 @@ def next_expiry(tx: Transaction) -> int | None:
     return row[0] if row else None
 
 
+def note_branch(tx: Transaction, number: int, branch: str) -> None:
+    """Note the branch that an instance works in from now on: it matters to strategies that avoid to leave one."""
+    tx.run(NOTE_BRANCH, (branch, tx.project_id, number))
+
+
+def workloads(tx: Transaction, default_estimate: float) -> tuple[Workload, ...]:
+    """Give what each live instance has in its hands, by number; its estimates less what it reported as done."""
+    rows = tx.all(
+        "SELECT i.name, COUNT(t.number), SUM(CASE WHEN t.number IS NULL THEN 0.0"
+        " ELSE COALESCE(t.estimate_minutes, ?) * (100 - COALESCE(t.progress_percent, 0)) / 100.0 END)"
+        " FROM instance i LEFT JOIN todo t"
+        " ON t.project_id = i.project_id AND t.holder = i.number AND t.status = 'in_progress'"
+        " WHERE i.project_id = ? AND i.state = 'live' GROUP BY i.number, i.name ORDER BY i.number",
+        (default_estimate, tx.project_id),
+    )
+    return tuple(Workload(instance=name, active_todos=count, estimated_minutes=left) for name, count, left in rows)
+
+
 def count_live(tx: Transaction) -> int:
     """Count the live instances."""
-    row = tx.one("SELECT COUNT(*) FROM instance WHERE project_id = ? AND state = 'live'", (tx.project_id,))
+    row = tx.one(COUNT_LIVE, (tx.project_id,))
     return row[0] if row else 0
 
 
@@ -143,12 +185,15 @@ def microseconds(seconds: float) -> int:
 def _lease(row: Row | None) -> Lease | None:
     if row is None:
         return None
-    return Lease(number=row[0], name=row[1], heartbeat_at=row[2], lease_expires_at=row[3])
+    return Lease(number=row[0], name=row[1], heartbeat_at=row[2], lease_expires_at=row[3], offers=row[4], branch=row[5])
 
 
 def _info(row: Row, holding: tuple[str, ...]) -> InstanceInfo:
     names = ("number", "name", "state", "registered_at", "heartbeat_at", "lease_expires_at", "host", "process_id")
-    return InstanceInfo(**dict(zip(names, row, strict=True)), holding=holding)
+    *plain, offers, branch = row
+    return InstanceInfo(
+        **dict(zip(names, plain, strict=True)), offers=tuple(json.loads(offers)), branch=branch, holding=holding
+    )
 
 
 def process_is_gone(tx: Transaction, number: int) -> bool:

@@ -16,7 +16,13 @@ PAGE = 1000
 START = "0"
 """The cursor before the first event."""
 # What instances do between claim and completion brings nobody work. All else may: who waits is told.
-NO_NEWS = frozenset((EventKind.CLAIMED, EventKind.PROGRESSED, EventKind.REGISTERED, EventKind.UNREGISTERED))
+NO_NEWS = frozenset(
+    (
+        *(EventKind.CLAIMED, EventKind.PROGRESSED, EventKind.REGISTERED, EventKind.OFFERED, EventKind.UNREGISTERED),
+        EventKind.ELECTED,
+        *(EventKind.BRANCH_KEPT, EventKind.BRANCH_FREED),  # its todos are given out in any case
+    )
+)
 COLUMNS = "project_id, at, kind, todo, instance, token, why, data"
 INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant
 SELECT = """
@@ -65,6 +71,17 @@ def write_added(tx: Transaction, added: Iterable[tuple[int, Sequence[str]]]) -> 
             for number, after in added
         ),
     )
+
+
+def write_edited(tx: Transaction, edited: Iterable[tuple[int, Mapping[str, object]]], *, why: str) -> None:
+    """Note that todos were edited for one reason, each given as its number and what changed."""
+    kind = EventKind.EDITED.value
+    tx.announce()
+    rows = (
+        (tx.project_id, tx.now, kind, number, None, None, why, json.dumps(changes, ensure_ascii=False))
+        for number, changes in edited
+    )
+    tx.insert("journal", COLUMNS, rows)
 
 
 def page(tx: Transaction, cursor: str, *, todo: int | None = None, limit: int = PAGE) -> tuple[list[Event], bool]:

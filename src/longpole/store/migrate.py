@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Engine
 
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
-VERSION = 2
+VERSION = 3
 """The newest version, that of the last file in FOLDER (a test compares)."""
 
 

@@ -335,7 +335,7 @@ def _learn(connection: Connection) -> None:
     A claim right after 50,000 todos read 300,000 rows until then. Whom it is not allowed leaves it to autovacuum.
     """
     with contextlib.suppress(psycopg.Error):
-        connection.execute("ANALYZE (SKIP_LOCKED) todo, todo_detail, dependency, journal")
+        connection.execute("ANALYZE (SKIP_LOCKED) todo, todo_detail, dependency, touch, demand, journal")
 
 
 def open_postgres(url: str, clock: Clock | None) -> PostgresEngine:

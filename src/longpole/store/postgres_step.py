@@ -13,8 +13,8 @@ from psycopg import errors
 
 from longpole.model import EventKind
 from longpole.selection import Order
-from longpole.store import claims, journal
-from longpole.store.postgres_transaction import LOCK_TIMEOUT, MIGRATING, with_arrays
+from longpole.store import batches, claims, instances, journal, picks
+from longpole.store.postgres_transaction import LOCK_TIMEOUT, MIGRATING, TURN, with_arrays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 FILE = os.path.join(os.path.dirname(__file__), "postgres_step.sql")
 CALL = """
     SELECT {name}(%s, %s, %s, %s, %s, %s, ARRAY[{marks}]::TEXT[], ARRAY[{marks}]::BIGINT[], ARRAY[{marks}]::TEXT[],
-        %s, %s, %s, %s, %s)"""
+        %s, %s, %s, %s, %s, %s, %s, %s)"""
 DONE = "v_done"
+# What picks.TAKE and picks.READY ask for, in their order. Whoever has labels to match goes the long way.
+CLAIMED = ("p_instance", "v_now", "(n - 1)", "p_project")
+LOOKED_AT = {"any": ("p_project", "0"), "branch": ("p_project", "p_branch", "0")}
+BY_CONTEXT = picks.TAKE.format(
+    pick=f"""number = (
+        SELECT number FROM ({picks.heads(((Order.CRITICAL_PATH, True), (Order.CRITICAL_PATH, False)), picks.FREE)}) AS b
+        ORDER BY urgency, critical_path_minutes + CASE WHEN look = 0 THEN p_bonus ELSE 0 END DESC,
+            total_descendants DESC, immediate_dependents DESC, number LIMIT 1)"""  # noqa: S608 - constants
+)
 # A process that dies here must not keep the lock from the others.
 BOUNDS = (
     f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', TRUE),"
@@ -79,19 +88,34 @@ class Function:
 
 
 def _words() -> dict[str, str]:
-    taken = ("p_instance", "v_now", "p_project", "p_project")
     return {
         "lock_timeout": LOCK_TIMEOUT,
+        "turn": str(TURN),
         "complete": _bound(claims.COMPLETE, "v_now", "p_project", DONE, "p_instance", "p_tokens[n]"),
         "lock_dependents": "PERFORM"
         + _bound(f"{claims.DEPENDENTS} FOR UPDATE", "p_project", "p_project", "v_numbers").removeprefix("SELECT"),
         "satisfy": _bound(claims.SATISFY, "p_project", DONE),
         "set_result": _bound(claims.SET_RESULT, "p_results[n]", "p_project", DONE),
-        "take_by_critical_path": _bound(claims.FIRST_FREE[Order.CRITICAL_PATH], *taken),
-        "take_by_arrival": _bound(claims.FIRST_FREE[Order.ARRIVAL], *taken),
+        "live": _bound(instances.COUNT_LIVE, "p_project"),
+        "ready": _bound(batches.READY, "p_project", "0", "p_count * v_live"),
+        "take_by_critical_path": _take((Order.CRITICAL_PATH, False)),
+        "take_of_branch": _take((Order.CRITICAL_PATH, True)),
+        "take_by_arrival": _take((Order.ARRIVAL, False)),
+        "take_of_branch_by_arrival": _take((Order.ARRIVAL, True)),
+        "take_by_context": _bound(_unassigned(BY_CONTEXT), *CLAIMED, *LOOKED_AT["branch"], "1", *LOOKED_AT["any"], "1"),
+        "note_branch": _bound(instances.NOTE_BRANCH, "v_todo.branch", "p_project", "p_instance"),
         "note_completed": _note(EventKind.COMPLETED, DONE, "p_tokens[n]", "NULL"),
         "note_claimed": _note(EventKind.CLAIMED, "v_todo.number", "v_todo.token", "v_why"),
     }
+
+
+def _take(kind: tuple[Order, bool]) -> str:
+    return _bound(_unassigned(picks.FIRST_FREE[kind]), *CLAIMED, *LOOKED_AT["branch" if kind[1] else "any"])
+
+
+def _unassigned(take: str) -> str:
+    """Pass over what is assigned to others: at most as many rows as there are instances, and none as a rule."""
+    return take.replace("status = 'ready'", "status = 'ready' AND number <> ALL (v_others)")
 
 
 def _note(kind: EventKind, todo: str, token: str, why: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from longpole.errors import StorageUnavailableError
 from longpole.store import postgres_cursor, postgres_schema
+from longpole.store.postgres_errors import CrowdedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from longpole.store.postgres import PostgresEngine
 
 MIGRATING = 0x4C504F4C  # the key of the lock under which the schema is changed
+TURN = 0x4C50  # the first key of the lock under which a constrained project's acts change hands
 LOCK_TIMEOUT = "30s"
 MANY = 1000  # new rows, after which what the planner knows of a table may be far from what is in it
 AWAY_SINCE = "SELECT EXTRACT(EPOCH FROM pg_postmaster_start_time())::TEXT"
@@ -27,7 +29,7 @@ class PostgresTransaction:
 
     def __init__(self, connection: Connection, project_id: int, engine: PostgresEngine, server_now: int) -> None:
         self._connection, self._engine, self._spelling = connection, engine, engine.spelling
-        self.project_id, self.news, self.grown = project_id, False, False
+        self.project_id, self.news, self.grown, self.in_turn = project_id, False, False, False
         self.began_at = server_now
         self._snapshot = ""
         self.now = server_now if engine.server_clock else engine.clock.now()
@@ -87,6 +89,17 @@ class PostgresTransaction:
             self.all("SELECT 1 FROM project WHERE project_id = ? FOR UPDATE", (self.project_id,))
         else:
             self.all("SELECT pg_advisory_xact_lock(?)", (MIGRATING,))
+
+    def take_turn(self) -> None:
+        """Lock the project's turn."""
+        if not self.in_turn:
+            self.all("SELECT pg_advisory_xact_lock(CAST(? AS INTEGER), CAST(? AS INTEGER))", (TURN, self.project_id))
+            self.in_turn = True
+
+    def require_turn(self) -> None:
+        """Undo everything, to be run anew, unless the turn is locked."""
+        if not self.in_turn:
+            raise CrowdedError("a todo got a constraint as it was claimed; try again")
 
     def lock_sweep(self) -> bool:
         """Lock the fleet's row, unless somebody has it."""

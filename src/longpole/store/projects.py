@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from longpole.store.dialect import Transaction
 
 MAX_NAME = 100
+OLD = 2  # in the column `constrained`
 
 
 class ProjectRow(Value):
@@ -28,6 +29,10 @@ class ProjectRow(Value):
     sweep_due_at: int
     clock_mark: str
     pruned_at: int
+    is_constrained: bool = False  # changes of hands come one after another
+    is_old: bool = False  # an older longpole wrote it: what its todos want and need stands in text alone
+    pause: str | None = None  # why nothing is given out; None: it is
+    is_draining: bool = False  # nobody need wait for the pause to end
 
 
 class SettingsCache:
@@ -89,12 +94,29 @@ def names(tx: Transaction) -> list[str]:
 def load(tx: Transaction, cache: SettingsCache) -> ProjectRow:
     """Read the project's row."""
     row = tx.one(
-        "SELECT p.settings, f.sweep_due_at, f.clock_mark, f.pruned_at"
+        "SELECT p.settings, f.due_at, f.clock_mark, f.pruned_at, p.constrained, p.pause, p.draining"
         " FROM project p JOIN fleet f ON f.project_id = p.project_id WHERE p.project_id = ?",
         (tx.project_id,),
     )
     assert row is not None
-    return ProjectRow(settings=cache.parse(row[0]), sweep_due_at=row[1], clock_mark=row[2], pruned_at=row[3])
+    settings = cache.parse(row[0])
+    return ProjectRow(
+        settings=settings,
+        sweep_due_at=row[1],
+        clock_mark=row[2],
+        pruned_at=row[3],
+        is_constrained=bool(row[4] or settings.cap),
+        is_old=row[4] == OLD,
+        pause=row[5],
+        is_draining=bool(row[6]),
+    )
+
+
+def settings_of(tx: Transaction) -> Settings:
+    """Give the settings as they stand now."""
+    row = tx.one("SELECT settings FROM project WHERE project_id = ?", (tx.project_id,))
+    assert row is not None
+    return setting.merged(json.loads(row[0]))
 
 
 def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
@@ -102,10 +124,12 @@ def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
 
     Raises InvalidInputError for an unknown name or a value out of range.
     """
+    tx.take_turn()  # limits on what may be in progress are settings as well
     tx.lock_project()
     row = tx.one("SELECT settings FROM project WHERE project_id = ?", (tx.project_id,))
     assert row is not None
     overrides = json.loads(row[0])
+    before = setting.merged(overrides)
     for name, value in changes.items():
         if value is None:
             overrides.pop(setting.known(name), None)
@@ -114,19 +138,23 @@ def configure(tx: Transaction, changes: dict[str, object]) -> Settings:
     settings = setting.merged(overrides)
     spelled = json.dumps(overrides, sort_keys=True)
     tx.run("UPDATE project SET settings = ? WHERE project_id = ?", (spelled, tx.project_id))
-    tx.run("UPDATE fleet SET sweep_due_at = 0 WHERE project_id = ?", (tx.project_id,))
+    tx.run("UPDATE fleet SET due_at = 0 WHERE project_id = ?", (tx.project_id,))
+    if (before.resources, before.branch_caps) != (settings.resources, settings.branch_caps):
+        from longpole.store import conflicts
+
+        conflicts.reconfigured(tx, before, settings)
     journal.write(tx, EventKind.CONFIGURED, data=changes)
     return settings
 
 
 def sweep_by(tx: Transaction, at: int) -> None:
     """See to it that a sweep looks no later than at this time."""
-    tx.run("UPDATE fleet SET sweep_due_at = ? WHERE project_id = ? AND sweep_due_at > ?", (at, tx.project_id, at))
+    tx.run("UPDATE fleet SET due_at = ? WHERE project_id = ? AND due_at > ?", (at, tx.project_id, at))
 
 
 def sweep_due(tx: Transaction) -> int:
     """Tell when the next sweep is due."""
-    row = tx.one("SELECT sweep_due_at FROM fleet WHERE project_id = ?", (tx.project_id,))
+    row = tx.one("SELECT due_at FROM fleet WHERE project_id = ?", (tx.project_id,))
     return row[0] if row else 0
 
 
@@ -137,7 +165,12 @@ def pruned(tx: Transaction) -> None:
 
 def swept(tx: Transaction, due_at: int, mark: str) -> None:
     """Note that everything due has been seen to, and when to look again."""
-    tx.run("UPDATE fleet SET sweep_due_at = ?, clock_mark = ? WHERE project_id = ?", (due_at, mark, tx.project_id))
+    tx.run("UPDATE fleet SET due_at = ?, clock_mark = ? WHERE project_id = ?", (due_at, mark, tx.project_id))
+
+
+def constrain(tx: Transaction) -> None:
+    """Let changes of hands come one after another from now on: some todo is bound by more than what it waits for."""
+    tx.run("UPDATE project SET constrained = 1 WHERE project_id = ? AND constrained = 0", (tx.project_id,))
 
 
 def graph_changed(tx: Transaction) -> None:

@@ -60,3 +60,18 @@ def mark_edited(tx: Transaction, number: int, fields: Iterable[str]) -> None:
     assert row is not None
     marked = json.dumps(sorted({*json.loads(row[0]), *fields}))
     tx.run("UPDATE todo_detail SET edited = ? WHERE project_id = ? AND number = ?", (marked, tx.project_id, number))
+
+
+def mark_all_edited(tx: Transaction, numbers: Sequence[int], field: str) -> None:
+    """Note for many todos that longpole has changed one field, as `mark_edited` does for one."""
+    of_them = "project_id = ? AND number IN INTS"
+    some = tx.all(
+        f"SELECT number FROM todo_detail WHERE {of_them} AND edited <> '[]'",  # noqa: S608 - constant, as below
+        (tx.project_id, tx.listed(numbers)),
+    )
+    for (number,) in some:
+        mark_edited(tx, number, [field])
+    tx.run(
+        f"UPDATE todo_detail SET edited = ? WHERE {of_them} AND edited = '[]'",  # noqa: S608
+        (json.dumps([field]), tx.project_id, tx.listed(numbers)),
+    )

@@ -312,6 +312,7 @@ class SqliteTransaction:
     """See dialect.Transaction."""
 
     overlaps = False
+    in_turn = True
 
     def __init__(self, database: apsw.Connection, project_id: int, engine: SqliteEngine) -> None:
         self._database, self._spelling, self._clock = database, engine.spelling, engine.clock
@@ -358,6 +359,12 @@ class SqliteTransaction:
 
     def lock_project(self) -> None:
         """Nothing to do: BEGIN IMMEDIATE keeps all other writers out."""
+
+    def take_turn(self) -> None:
+        """Nothing to do, as above."""
+
+    def require_turn(self) -> None:
+        """Nothing to do, as above."""
 
     def lock_sweep(self) -> bool:
         """Nothing to do, as above."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from longpole.selection import BestOf
 from longpole.store import todos
 from longpole.store.claims import Taken
 from longpole.store.instances import microseconds
@@ -35,7 +36,7 @@ class Step(Value):
 
     instance: int
     finishes: Sequence[Finish]
-    selection: Selection | None
+    selection: Selection | BestOf | None
     count: int
     key: str | None
     act: str
@@ -49,6 +50,19 @@ class Stepped(Value):
     lease_expires_at: int
 
 
+def can_take(wanted: Selection | BestOf) -> bool:
+    """Tell whether a step can take what a strategy wants: one look-up, or its branch against all others."""
+    if isinstance(wanted, BestOf):
+        stay, *anywhere = wanted.selections
+        return (
+            len(anywhere) == 1
+            and stay.branch is not None
+            and anywhere[0].branch is None
+            and not anywhere[0].bonus_minutes
+        )
+    return not (wanted.unheld or wanted.keep)
+
+
 def take(store: Store, step: Step) -> Stepped | None:
     """Take a step in one round trip; None, and nothing is changed, if it has to go the long way."""
     settings_text, settings = store.settings_seen()
@@ -59,11 +73,21 @@ def take(store: Store, step: Step) -> Stepped | None:
         *(finish.todo_id for finish in step.finishes),
         *(finish.token for finish in step.finishes),
         *(finish.result for finish in step.finishes),
-        *((step.selection.order.value, step.selection.why) if step.selection else (None, None)),
+        *_wanted(step.selection),
         *(step.count, step.key, step.act),
     )
     answer = store.engine.patiently(lambda: store.engine.step(store.project_id, len(step.finishes), parameters))
     return None if answer is None else _stepped(json.loads(answer))
+
+
+def _wanted(wanted: Selection | BestOf | None) -> tuple[object, ...]:
+    """Give order, branch, bonus (None: of the branch alone), why, and why if it is not of the branch."""
+    if wanted is None:
+        return None, None, None, None, None
+    if isinstance(wanted, BestOf):
+        stay, anywhere = wanted.selections
+        return stay.order.value, stay.branch, float(stay.bonus_minutes), stay.why, anywhere.why
+    return wanted.order.value, wanted.branch, None, wanted.why, wanted.why
 
 
 def _stepped(answer: dict[str, Any]) -> Stepped:

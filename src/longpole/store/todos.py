@@ -6,7 +6,7 @@ import json
 
 from longpole.errors import UnknownTodoError
 from longpole.model import Status, Todo
-from longpole.store import holds
+from longpole.store import holds, obstacles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SELECT = """
         t.critical_path_minutes, t.immediate_dependents,
         CASE WHEN p.descendants_version = p.graph_version THEN t.total_descendants ELSE -1 END,
         t.unmet, d.touches, d.needs, t.attempts, t.token, i.name, t.progress_percent, d.result,
-        d.created_at, t.claimed_at, t.finished_at, d.former_holder
+        d.created_at, t.claimed_at, t.finished_at, d.former_holder, d.kind, d.opens_at
     FROM todo t
     JOIN todo_detail d ON d.project_id = t.project_id AND d.number = t.number
     JOIN project p ON p.project_id = t.project_id
@@ -73,7 +73,7 @@ def by_number(tx: Transaction, number: int) -> Todo:
         " WHERE e.project_id = ? AND e.dependent = ? ORDER BY e.predecessor",
         (tx.project_id, number),
     )
-    held = holds.of(tx, [number]) if row[12] and row[4] != Status.READY else {}
+    held = _held(tx, [number]) if row[12] and row[4] != Status.READY else {}
     return _todo(row, tuple(found[0] for found in predecessors), held.get(number, ()))
 
 
@@ -116,16 +116,6 @@ def counts(tx: Transaction) -> dict[Status, int]:
     return dict.fromkeys(Status, 0) | {Status(name): count for name, count in rows}
 
 
-def branches(tx: Transaction) -> list[tuple[str, Status, int]]:
-    """Count the todos by branch and status, by name; todos without a branch are left out."""
-    rows = tx.all(
-        "SELECT branch, status, COUNT(*) FROM todo WHERE project_id = ? AND branch IS NOT NULL"
-        " GROUP BY branch, status ORDER BY branch",
-        (tx.project_id,),
-    )
-    return [(branch, Status(status), count) for branch, status, count in rows]
-
-
 def of_row(row: Row, depends_on: Iterable[str]) -> Todo:
     """Give the claimed todo that a row of SELECT stands for: nothing holds it."""
     return _todo(row, tuple(depends_on), ())
@@ -157,9 +147,17 @@ def _with_lists(tx: Transaction, rows: list[Row]) -> list[Todo]:
     for start in range(0, len(rows), PAGE):
         part = rows[start : start + PAGE]
         numbers = [row[0] for row in part]
-        after, held = _predecessors(tx, numbers), holds.of(tx, numbers)
+        after, held = _predecessors(tx, numbers), _held(tx, numbers)
         todos += [_todo(row, tuple(after.get(row[0], ())), held.get(row[0], ())) for row in part]
     return todos
+
+
+def _held(tx: Transaction, numbers: list[int]) -> dict[int, tuple[Hold, ...]]:
+    """Give what these todos wait for beside their dependencies, whether it has a row or follows from others' claims."""
+    found = holds.of(tx, numbers)
+    for number, more in obstacles.holds(tx, numbers).items():
+        found[number] = (*found.get(number, ()), *more)
+    return found
 
 
 def _predecessors(tx: Transaction, numbers: list[int]) -> dict[int, list[str]]:
@@ -176,7 +174,8 @@ def _predecessors(tx: Transaction, numbers: list[int]) -> dict[int, list[str]]:
 
 def _todo(row: Row, depends_on: tuple[str, ...], held: tuple[Hold, ...]) -> Todo:
     (_, todo_id, title, description, status, priority, urgency, branch, estimate, critical, immediate, total, unmet,
-     touches, needs, attempts, token, holder, percent, result, created, claimed, finished, former) = row  # fmt: skip
+     touches, needs, attempts, token, holder, percent, result, created, claimed, finished, former,
+     kind, opens) = row  # fmt: skip
     return Todo(
         id=todo_id,
         title=title,
@@ -203,6 +202,8 @@ def _todo(row: Row, depends_on: tuple[str, ...], held: tuple[Hold, ...]) -> Todo
         claimed_at=claimed,
         finished_at=finished,
         former_holder=former,
+        kind=kind,
+        opens_at=opens,
     )
 
 
