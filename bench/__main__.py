@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import claims, contention, latency, machine, memory, start
+from bench import claims, conflicts, contention, coordination, latency, machine, memory, start, strategies
 from bench.arena import Templates
 from bench.databases import scratch
 from bench.figures import table
@@ -25,16 +25,20 @@ SUITES = {
     "claims": claims.measure,
     "latency": latency.measure,
     "contention": contention.measure,
+    "conflicts": conflicts.measure,
+    "coordination": coordination.measure,
+    "strategies": strategies.measure,
     "start": start.measure,
     "memory": memory.measure,
 }
-POSTGRES_SUITES = ("claims", "latency", "contention", "snapshot", "space")
+POSTGRES_SUITES = ("claims", "latency", "contention", "conflicts", "coordination", "strategies", "snapshot", "space")
 ENGINES = ("sqlite", "postgresql")
 EPILOG = """
 on SQLite:      python -m bench all
 on PostgreSQL:  python -m bench all --engine postgresql     on a server of its own, started and stopped
                 python -m bench claims --db postgresql://…  on yours, in databases that are dropped at the end
-SQLite has claims, latency, contention, start and memory; PostgreSQL has claims, latency, contention, snapshot, space.
+SQLite has claims, latency, contention, conflicts, coordination, strategies, start and memory; PostgreSQL has claims,
+latency, contention, conflicts, coordination, strategies, snapshot, space.
 """
 
 

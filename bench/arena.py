@@ -33,6 +33,11 @@ class Templates:
         """Give an arena where so many todos wait for one hub, and some are free."""
         return Arena(self._template(f"hub-{size}", lambda: graphs.hub(size, free)), name)
 
+    def path_arena(self, behind: int, free: int, *, touching: bool) -> Arena:
+        """Give an arena where so many todos want a path that another one touches, and some are free."""
+        name = f"paths-{behind}{'-touching' if touching else ''}"
+        return Arena(self._template(name, lambda: graphs.paths(behind, free, touching=touching)), name)
+
     def shape(self, shape: str, size: int) -> Path:
         """Give the database of a graph of this shape and size."""
         return self._template(f"{shape}-{size}", lambda: graphs.SHAPES[shape](size))
@@ -66,7 +71,18 @@ class Arena:
 
     def claim_hub(self) -> None:
         """Let an instance hold the hub for as long as the arena stands."""
-        self._project.register("keeper").claim_todo(graphs.HUB)
+        self.claim(graphs.HUB)
+
+    def claim(self, todo: str) -> None:
+        """Let an instance hold a todo for as long as the arena stands."""
+        self._project.register("keeper").claim_todo(todo)
+
+    def reopen(self) -> None:
+        """Put what was completed back to where it began, and nothing else."""
+        databases.reopen(self._project)
+
+    def tidy(self) -> None:
+        """Nothing to do: what was changed leaves nothing behind."""
 
     def refill(self) -> None:
         """Put the todos back to where they began."""

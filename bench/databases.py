@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 import longpole
+from longpole.store import rebuilding
 from longpole.store.sqlite import PRAGMAS
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ RESET = """
 SETTLE = """
     UPDATE todo SET status = CASE WHEN unmet > 0 THEN 'blocked' ELSE 'ready' END
     WHERE project_id = ? AND status <> 'in_progress'"""
+
+REOPEN = """
+    UPDATE todo SET status = 'ready', attempts = 0, claimed_at = NULL, finished_at = NULL
+    WHERE project_id = ? AND status = 'completed'"""
 
 
 @contextlib.contextmanager
@@ -71,6 +76,13 @@ def refill(project: Project) -> None:
     with project._store.write() as tx:  # noqa: SLF001 - no user may do this
         tx.run(RESET, (tx.project_id,))
         tx.run(SETTLE, (tx.project_id,))
+
+
+def reopen(project: Project) -> None:
+    """Put every completed todo back to where it began; it was alone, and what it touched goes by its fields."""
+    with project._store.write() as tx:  # noqa: SLF001 - see above
+        tx.run(REOPEN, (tx.project_id,))
+        rebuilding.rebuild(tx)
 
 
 def durability(project: Project, name: str) -> None:

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LAYERS = 10
+BRANCHES = 20
 EPIC = 2000
 NEAR = 200
 TWO = 0.8  # of the todos that wait at all, so many wait for two others: 1.8 dependencies each
 FREE = 0.1
 HUB = "hub"
+BUSY = "busy"
+FOLDER = 100
 
 
 def layered(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
@@ -44,7 +47,33 @@ def hub(count: int, free: int, seed: int = 1) -> Iterator[dict[str, Any]]:
         yield _todo(number, draw, ())
 
 
-SHAPES: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {"layered": layered, "project": project}
+def paths(count: int, free: int, *, touching: bool = False, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """Draw a todo that touches a folder, `count` urgent ones that touch files in it, and some less urgent free ones.
+
+    What is free touches nothing or, if `touching`, a file that nobody else touches. A count of 0 leaves the first out.
+    """
+    draw = random.Random(seed)  # noqa: S311
+    if count:
+        yield {"id": BUSY, "title": "the folder", "priority": 0, "touches": ("src/",)}
+    for number in range(count):
+        yield {**_todo(number, draw, ()), "priority": 0, "touches": (f"src/{number // FOLDER}/{number}.py",)}
+    for number in range(count, count + free):
+        touches = (f"lib/{number // FOLDER}/{number}.py",) if touching else ()
+        yield {**_todo(number, draw, ()), "touches": touches}
+
+
+def branched(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """Draw the same graph as `layered`, each todo in one of 20 branches."""
+    draw = random.Random(f"branches {seed}")  # noqa: S311
+    for todo in layered(count, seed):
+        yield {**todo, "branch": f"branch-{draw.randrange(BRANCHES)}"}
+
+
+SHAPES: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
+    "layered": layered,
+    "project": project,
+    "branched": branched,
+}
 
 
 def _several(draw: random.Random, low: int, high: int) -> tuple[str, ...]:

@@ -24,6 +24,15 @@ class Arena(Protocol):
     def claim_hub(self) -> None:
         """Let an instance hold the hub for as long as the arena stands."""
 
+    def claim(self, todo: str) -> None:
+        """Let an instance hold a todo for as long as the arena stands."""
+
+    def reopen(self) -> None:
+        """Put what was completed back to where it began, and nothing else."""
+
+    def tidy(self) -> None:
+        """Let what was changed leave nothing behind that slows others down."""
+
     def refill(self) -> None:
         """Put the todos back to where they began."""
 
@@ -48,3 +57,6 @@ class Ground(Protocol):
 
     def hub_arena(self, size: int, free: int, name: str) -> Arena:
         """Give an arena where so many todos wait for one hub, and some are free."""
+
+    def path_arena(self, behind: int, free: int, *, touching: bool) -> Arena:
+        """Give an arena where so many todos want a path that another one touches, and some are free."""

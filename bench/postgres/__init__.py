@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from bench import claims, latency
+from bench import claims, conflicts, coordination, latency, strategies
 from bench.postgres import contention, snapshot, space
 from bench.postgres.ground import Ground
 from bench.postgres.server import own_server
@@ -22,6 +22,9 @@ SUITES = {
     "claims": claims.measure,
     "latency": latency.measure,
     "contention": contention.measure,
+    "conflicts": conflicts.measure,
+    "coordination": coordination.measure,
+    "strategies": strategies.measure,
     "snapshot": snapshot.measure,
     "space": space.measure,
 }

@@ -40,7 +40,20 @@ class Arena:
 
     def claim_hub(self) -> None:
         """Let an instance hold the hub for as long as the arena stands."""
-        self.project.register("keeper").claim_todo(graphs.HUB)
+        self.claim(graphs.HUB)
+
+    def claim(self, todo: str) -> None:
+        """Let an instance hold a todo for as long as the arena stands."""
+        self.project.register("keeper").claim_todo(todo)
+
+    def reopen(self) -> None:
+        """Put what was completed back to where it began, and clear away its former versions."""
+        databases.reopen(self.project)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Clear away the former versions of all rows."""
+        self.vacuum()
 
     def refill(self) -> None:
         """Put the todos back to where they began, and clear away their former versions."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.contenders import Longpole, Merged
 from bench.databases import RAW_ROWS
 from bench.postgres.server import connected
+from longpole.errors import ClaimLostError
 
 if TYPE_CHECKING:
     from longpole.handles import Claim
@@ -81,13 +82,21 @@ class Batch(Longpole):
         if not self._claims:
             return None
         began = time.monotonic()
-        self._claims, self._counted = self._me.complete_many(self._claims, count=BATCH), 0
+        self._claims, self._counted = self._complete(count=BATCH), 0
         return time.monotonic() - began
 
     def end(self) -> None:
         """Complete what is left of the batch and unregister."""
-        self._me.complete_many(self._claims)
+        self._complete(count=0)
         super().end()
+
+    def _complete(self, *, count: int) -> list[Claim]:
+        """Complete what is still its own: as the project runs out, others take over what was not begun."""
+        while True:
+            try:
+                return self._me.complete_many(self._claims, count=count)
+            except ClaimLostError as lost:
+                self._claims = [claim for claim in self._claims if claim.id != lost.todo_id]
 
 
 class Beat(Longpole):

@@ -49,6 +49,11 @@ class Ground:
         """Give an arena where so many todos wait for one hub, and some are free."""
         return self._arena(f"hub-{size}", lambda: graphs.hub(size, free), name)
 
+    def path_arena(self, behind: int, free: int, *, touching: bool) -> Arena:
+        """Give an arena where so many todos want a path that another one touches, and some are free."""
+        name = f"paths-{behind}{'-touching' if touching else ''}"
+        return self._arena(name, lambda: graphs.paths(behind, free, touching=touching), name)
+
     def drop(self, name: str) -> None:
         """Drop a database of this run, whoever is still connected."""
         with server.connected(self.url) as connection:

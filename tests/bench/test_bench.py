@@ -9,6 +9,8 @@ from bench.__main__ import SUITES, main
 from bench.figures import Figure, table
 from bench.fleet import Lap, _together
 from bench.options import parsed_size, spelled_size
+from bench.strategies import CROWDED
+from longpole.strategies import BUILT_IN
 
 pytestmark = pytest.mark.slow
 TINY = ["--sizes", "60,120", "--processes", "1,2", "--seconds", "0.05", "--rounds", "1"]
@@ -66,6 +68,46 @@ def test_waits_starts_and_memory_are_measured(run):
     assert document["start"]["slowest_imports"][0].keys() == {"module", "self_us", "cumulative_us"}
     assert document["memory"]["import"]["peak_mb"] > 0, document["memory"]
     assert document["memory"]["run"]["peak_mb"] > 0, document["memory"]
+
+
+def test_every_strategy_is_compared_with_critical_path(run):
+    document, _ = run
+
+    found = document["strategies"]
+
+    assert found.keys() == {"60", "120", CROWDED}
+    assert all(found[size].keys() == {*BUILT_IN} for size in ("60", "120"))
+    assert found[CROWDED].keys() == {"critical_path", "branch_affinity"}
+    assert all(
+        cycle["cost"] > 0
+        for case in found.values()
+        for name, cycles in case.items()
+        for cycle in cycles.values()
+        if name != "critical_path"
+    )
+
+
+def test_every_mechanism_is_compared_with_optimistic(run):
+    document, _ = run
+
+    found = document["coordination"]["processes"]
+
+    assert found.keys() == {"1", "2"}
+    for case in found.values():
+        assert case.keys() == {"optimistic", "work_queue", "leader"}
+        assert all(cycle["cost"] > 0 for cycles in case.values() for cycle in cycles.values())
+        assert case["optimistic"]["merged"]["cost"] == 1
+
+
+def test_claims_are_timed_beside_todos_that_wait_for_a_busy_path(run):
+    document, _ = run
+
+    found = document["conflicts"]
+
+    assert len(found["busy"]["claims_ms"]) == len(found["busy"]["releases_ms"]) == 3
+    for name in ("none", "one", "many", "touching"):
+        assert found[f"{name}/full"]["p50_ms"] > 0
+        assert found[f"{name}/normal"]["p50_ms"] > 0
 
 
 def test_nothing_is_left_behind_but_the_document(run):

@@ -51,6 +51,32 @@ def test_all_kinds_of_cycle_are_compared_with_raw_commits(run):
     assert all(case[name]["share"] > 0 for case in cases for name in ("merged", "unkeyed", "separate", "batch"))
 
 
+def test_every_strategy_is_compared_with_critical_path(run):
+    document, _ = run
+
+    assert document["strategies"]["120"]["branch_affinity"]["merged"]["cost"] > 0
+
+
+def test_claims_are_timed_beside_todos_that_wait_for_a_busy_path(run):
+    document, _ = run
+
+    found = document["conflicts"]
+
+    assert len(found["busy"]["claims_ms"]) == len(found["busy"]["releases_ms"]) == 3
+    for name in ("none", "one", "many", "touching"):
+        assert found[f"{name}/full"]["p50_ms"] > 0
+        assert found[f"{name}/normal"]["p50_ms"] > 0
+
+
+def test_every_mechanism_is_compared_with_optimistic(run):
+    document, _ = run
+
+    (case,) = document["coordination"]["processes"].values()
+
+    assert case.keys() == {"optimistic", "work_queue", "leader"}
+    assert all(cycle["cost"] > 0 for cycles in case.values() for cycle in cycles.values())
+
+
 def test_claims_and_completions_are_timed_in_projects_of_each_size(run):
     document, _ = run
 
