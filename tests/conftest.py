@@ -39,7 +39,7 @@ class FakeClock(Clock):
 
 @pytest.fixture(autouse=True)
 def no_longpole_environment(monkeypatch):
-    for name in ("LONGPOLE_DB", "LONGPOLE_PROJECT", "LONGPOLE_INSTANCE"):
+    for name in ("LONGPOLE_DB", "LONGPOLE_PROJECT", "LONGPOLE_INSTANCE", "LONGPOLE_OFFERS"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import longpole as library
-from longpole.cli import copying
+from longpole.cli import progress
 from longpole.cli.text import without_password
 from longpole.store import migrate
 from tests.cli.calling import environment, process
@@ -157,7 +157,7 @@ def test_a_project_is_not_copied_from_under_somebody(longpole, url):
 
 
 def test_a_long_copy_says_on_stderr_how_far_it_is(longpole, url, monkeypatch):
-    monkeypatch.setattr(copying, "QUIET_S", 0.0)
+    monkeypatch.setattr(progress, "QUIET_S", 0.0)
 
     told = longpole("db", "copy", ".longpole/longpole.db", url, "--json")
     silent = longpole("db", "copy", url, "back.db", "--quiet")

@@ -7,7 +7,7 @@ import pytest
 
 import longpole as library
 from longpole.model import Status
-from longpole.settings import SPECS
+from longpole.settings import FAMILIES, SPECS
 
 
 @pytest.fixture
@@ -54,12 +54,53 @@ def test_show_tells_of_dependencies_holds_and_attempts(longpole):
     assert "manual: a decision is missing" in page
 
 
+def test_a_call_names_the_mechanism_that_it_goes_by(longpole):
+    by_the_queue = ("--as", "x", "--coordination", "work_queue")
+
+    (first,) = longpole.json("next", *by_the_queue)["claims"]
+    (then,) = longpole.json("done", "schema", "--token", "1", "--next", *by_the_queue)["claims"]
+    refused = longpole("next", "--as", "x", "--coordination", "anarchy")
+
+    assert [claim["why"].split(",")[0] for claim in (first, then)] == ["work_queue by critical_path"] * 2
+    assert (refused.code, "coordination must be optimistic or" in refused.err) == (1, True)
+
+
 def test_why_names_what_is_waited_for(longpole):
     answer = longpole.json("why", "release")
 
     assert answer["id"] == "release"
     assert "api" in answer["summary"]
     assert longpole("why", "release").out.startswith(answer["summary"])
+
+
+def test_predict_tells_what_becomes_ready_after_what_an_instance_holds_or_is_named(longpole):
+    longpole("next", "--as", "claude-1")
+
+    held, named = longpole.json("predict", "--as", "claude-1"), longpole.json("predict", "page", "api")
+
+    assert [(one["todo"]["id"], one["after"]) for one in held["predictions"]] == [
+        ("api", ["schema"]),
+        ("page", ["schema"]),
+    ]
+    assert set(held["predictions"][0]) == {"todo", "expected_minutes", "expected_at", "after"}
+    assert 29 < held["predictions"][0]["expected_minutes"] <= 30
+    assert [(one["todo"]["id"], one["expected_minutes"]) for one in named["predictions"]] == [("release", 120)]
+
+
+def test_predict_draws_a_table_or_says_that_there_is_nothing(longpole):
+    longpole("next", "--as", "claude-1")
+
+    table, nothing = longpole("predict", "--as", "claude-1").out, longpole("predict", "page").out
+
+    assert table.splitlines()[0].split() == ["id", "in", "prio", "path", "branch", "after", "title"]
+    assert table.splitlines()[1].split()[0] == "api"
+    assert nothing == "nothing becomes ready by them alone; `longpole why ID` tells what else a todo waits for\n"
+
+
+def test_predict_refuses_what_is_not_there(longpole):
+    assert longpole("predict").code == longpole("predict", "api", "--as", "x").code == 2
+    assert longpole("predict", "--as", "nobody").code == 4
+    assert "did you mean schema?" in longpole("predict", "schem").err
 
 
 def test_the_critical_path_is_told_from_its_first_todo_on(longpole):
@@ -217,7 +258,7 @@ def test_branches_are_counted_by_status(longpole):
 def test_settings_are_shown_set_and_put_back(longpole):
     everything = longpole.json("settings")
 
-    assert set(everything["settings"]) == set(everything["defaults"]) == set(SPECS)
+    assert set(everything["settings"]) == set(everything["defaults"]) == set(SPECS) - set(FAMILIES)
     assert longpole("settings", "max_attempts", "5").code == 0
     assert longpole("settings", "max_attempts").out == "5\n"
     assert longpole.json("settings", "max_attempts", "--reset") == {"v": 1, "settings": {"max_attempts": 3}}
@@ -249,3 +290,21 @@ def test_a_plan_is_imported_and_exported(longpole, tmp_path):
         "docs",
     }
     assert "flowchart" in longpole.json("export", "--format", "mermaid")["text"]
+
+
+def test_instances_and_status_tell_who_leads_and_what_is_assigned(longpole):
+    longpole("settings", "coordination", "leader")
+    longpole("register", "--as", "y")
+    longpole("done", "schema", "--as", "x", "--token", str(longpole.json("next", "--as", "x")["claims"][0]["token"]))
+
+    longpole("heartbeat", "--as", "x")
+    told, status = longpole.json("instances")["instances"], longpole.json("status")
+
+    assert [(one["name"], one["leads_in_term"], one["assigned"]) for one in told] == [
+        ("y", None, "page"),
+        ("x", 1, "api"),
+    ]
+    assert (status["leader"], status["term"], status["assigned"]) == ("x", 1, 2)
+    assert "x leads, term 1; assigned and not begun: 2 todos" in longpole("status").out
+    assert "live, leads (term 1)" in longpole("instances").out
+    assert "api (assigned)" in longpole("instances").out

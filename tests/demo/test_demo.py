@@ -54,7 +54,7 @@ def test_the_plan_is_a_project_of_a_believable_size():
         todos, branches, path = project.todos(), project.branches(), project.critical_path()
 
     assert 50 <= len(todos) <= 70
-    assert len({branch[0] for branch in branches}) == len(branches), "the timeline tells branches by first letter"
+    assert len({branch.name[0] for branch in branches}) == len(branches), "the timeline tells branches by first letter"
     assert path[-1].id == "opening"
 
 

@@ -30,6 +30,8 @@ class Todo:
     attempts: int = 0
     token: int = 0
     holder: str | None = None
+    claimed_at: float = 0.0
+    place: int = 0  # in the batch that it was claimed with
 
 
 @dataclass
@@ -78,10 +80,39 @@ class Model:
         found = oracle.expected(todos, pairs)
         return {one: found[todo.number] for one, todo in self.todos.items()}
 
+    def allowed(self, count: int) -> int:
+        """How many todos an instance may claim at once: its share of what is ready, and one in any case."""
+        live = sum(one.live for one in self.instances.values())
+        ready = sum(todo.status == "ready" for todo in self.todos.values())
+        return max(1, min(count, ready // live))
+
+    def is_begun(self, one: str) -> bool:
+        """Whether nothing is left of what was claimed before it in its batch."""
+        todo = self.todos[one]
+        return not todo.place or not any(
+            (other.status, other.holder, other.claimed_at) == ("in_progress", todo.holder, todo.claimed_at)
+            and other.place < todo.place
+            for other in self.todos.values()
+        )
+
+    def not_begun(self, name: str) -> str | None:
+        """What another instance than this one has reserved and not begun, the most critical first."""
+        return self.first(
+            [
+                one
+                for one, todo in self.todos.items()
+                if todo.status == "in_progress" and todo.holder != name and not self.is_begun(one)
+            ],
+            "critical_path",
+        )
+
     def next_by(self, strategy: str) -> str | None:
         """The ready todo that comes first."""
+        return self.first([one for one, todo in self.todos.items() if todo.status == "ready"], strategy)
+
+    def first(self, among: list[str], strategy: str) -> str | None:
+        """The first of some todos in a strategy's order."""
         measures = self.measures()
-        ready = [one for one, todo in self.todos.items() if todo.status == "ready"]
 
         def place(one: str) -> tuple[float, ...]:
             found, number = measures[one], self.todos[one].number
@@ -90,12 +121,13 @@ class Model:
             tail = (-found.critical_path_minutes, -found.total_descendants, -found.immediate_dependents)
             return (found.urgency, *tail, number)
 
-        return min(ready, key=place, default=None)
+        return min(among, key=place, default=None)
 
-    def claim(self, one: str, name: str) -> None:
+    def claim(self, one: str, name: str, place: int = 0) -> None:
         todo = self.todos[one]
         todo.status, todo.holder = "in_progress", name
         todo.token, todo.attempts = todo.token + 1, todo.attempts + 1
+        todo.claimed_at, todo.place = self.now, place
 
     def renew(self, name: str, *, always: bool) -> None:
         instance = self.instances[name]
@@ -126,9 +158,10 @@ class Model:
 
     def leave(self, name: str, *, released: bool) -> None:
         self.instances[name].live = False
-        for one, todo in self.todos.items():
-            if todo.holder == name and todo.status == "in_progress":
-                self.give_back(one, released=released)
+        held = [one for one, todo in self.todos.items() if todo.holder == name and todo.status == "in_progress"]
+        never_begun = {one for one in held if not self.is_begun(one)}
+        for one in held:
+            self.give_back(one, released=released or one in never_begun)
 
     def sweep(self) -> list[str]:
         lost = [name for name, one in self.instances.items() if one.live and one.ends_at <= self.now]

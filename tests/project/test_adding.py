@@ -102,6 +102,7 @@ def test_a_todo_that_waits_only_for_finished_ones_is_ready(project):
 
 
 def test_every_field_comes_back_as_it_was_given(project):
+    project.configure(**{"resource.gpu": 2})
     description = "ä😀\n" * 1000
 
     todo = project.add(

@@ -412,9 +412,9 @@ def test_what_is_done_by_hand_can_never_be_claimed(project, me):
     assert reason(me) == Reason.FINISHED
 
 
-def shortest(name):
+def shortest(fleet):
     """A strategy as a user writes one."""
-    assert name == "me"
+    assert fleet.me == "me"
     return [Selection(order=Order.ARRIVAL, why="mine")]
 
 
@@ -437,7 +437,7 @@ def test_an_installed_strategy_is_found_by_its_name(project, me, tmp_path, monke
     (folder / "entry_points.txt").write_text("[longpole.strategies]\ntheirs = their_strategy:choose\n")
     (tmp_path / "their_strategy.py").write_text(
         "from longpole.selection import Order, Selection\n"
-        "def choose(name): return [Selection(order=Order.ARRIVAL, why='theirs')]\n"
+        "def choose(fleet): return [Selection(order=Order.ARRIVAL, why='theirs')]\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     plan(project, {"a": []})

@@ -257,9 +257,12 @@ class Histories(RuleBasedStateMachine):
         self.expect_claims(name, instance.claim(count=count, strategy=strategy), count, strategy)
 
     def expect_claims(self, name, claims, count, strategy):
-        for claim in claims:
+        count = self.model.allowed(count)
+        if self.model.next_by(strategy) is None and (reserved := self.model.not_begun(name)):
+            self.model.give_back(reserved, released=True)
+        for place, claim in enumerate(claims):
             assert claim.id == self.model.next_by(strategy)
-            self.model.claim(claim.id, name)
+            self.model.claim(claim.id, name, place)
             assert (claim.token, claim.attempt) == (
                 self.model.todos[claim.id].token,
                 self.model.todos[claim.id].attempts,
@@ -340,6 +343,7 @@ class Histories(RuleBasedStateMachine):
             return
         claim.progress(percent)
         self.model.renew(name, always=False)
+        self.model.todos[claim.id].place = 0
         assert self.project.todo(claim.id).progress_percent == percent
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 40.0, 200.0]))

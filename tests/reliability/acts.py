@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from longpole.model import NewTodo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from typing import Self
+    from typing import Any, Self
 
     from tests.reliability.checker import Ack
 
@@ -41,6 +41,19 @@ def layered(count: int, *, width: int = 400, predecessors: int = 2, seed: int = 
         start = number // width * width - width
         after = {start + rng.randrange(width) for _ in range(rng.randint(0, predecessors))} if start >= 0 else set()
         yield NewTodo(title=f"todo {number}", id=f"t{number}", after=tuple(f"t{need}" for need in sorted(after)))
+
+
+def touching(todos: Iterable[NewTodo], *, folders: int = 200, seed: int = 1) -> Iterator[NewTodo]:
+    """Let todos write to a file, or to a folder, or only read it, and some of them take of a resource."""
+    rng = random.Random(seed)
+    for todo in todos:
+        folder = f"src/{rng.randrange(folders)}"
+        touches: list[str | dict[str, Any]] = [f"{folder}/{todo.id}.py"]
+        if rng.random() < 0.3:
+            touches = [{"path": folder, "mode": rng.choice(["read", "write"])}]
+        if rng.random() < 0.05:
+            touches.append({"resource": "gpu", "amount": rng.randint(1, 2)})
+        yield todo.replace(touches=tuple(touches))
 
 
 def pairs(todos: list[NewTodo]) -> list[tuple[str, str]]:

@@ -11,6 +11,9 @@ from collections import defaultdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from longpole.settings import Settings
+from tests.project.colliding import DERIVED, obstacles
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
@@ -42,6 +45,11 @@ class Rule(StrEnum):
     LEASE_CUT_SHORT = "an instance was given up before its lease had passed"
     LEASE_ETERNAL = "an instance was not given up long after its lease had passed"
     FALSE_IDLE = "told that there is no work although there was some"
+    STARVED = "told twice in a row that there is no work while the same todo stood ready for it"
+    OVERLAP = "claimed while another held what it touches"
+    NOT_OFFERED = "claimed by an instance that does not offer what it needs"
+    BRANCH_KEPT_BY_TWO = "a branch was kept to by two instances"
+    BRANCH_NOT_FREED = "a branch was left with an instance that is gone"
     QUARANTINED_EARLY = "quarantined before its attempts were used up"
     BROKE_DOWN = "an act ended in an error that it should never give"
     NO_END = "work was left over that nobody was given"
@@ -57,6 +65,9 @@ class Violation(NamedTuple):
 
 class Ack(NamedTuple):
     """What an instance was told: `act` is claimed, completed, failed, released, idle, or refused (`text` names what).
+
+    With idle, `text` may name what stood ready for it right after the answer, each todo in a word that changes whenever
+    it changes hands.
 
     With `act` "intends" it is what the instance was about to ask for.
     """
@@ -126,6 +137,8 @@ class History:
         self._todos: dict[str, _Known] = defaultdict(_Known)
         self._needs: dict[str, set[str]] = defaultdict(set)
         self._holding: dict[str, set[str]] = defaultdict(set)
+        self._keepers: dict[str, str] = {}  # branch → instance
+        self._branch_tokens: dict[str, int] = defaultdict(int)
         self._live: dict[str, int] = {}  # name → which start of that name
         self._leaving: str | None = None  # who has just gone; the lines that end its claims may follow
         self._starts: dict[str, int] = defaultdict(int)
@@ -155,6 +168,8 @@ class History:
     def judge_acks(self, acks: Iterable[Ack]) -> None:
         """Compare what instances were told with what the journal says."""
         self._seq = 0
+        acks = list(acks)
+        self._judge_idle(acks)
         for ack in acks:
             place = (ack.todo, ack.token)
             if ack.act == "claimed" and self.claims.get(place) != ack.instance:
@@ -166,15 +181,31 @@ class History:
             elif ack.act == "refused" and self.claims.get(place) == ack.instance and place in self.ended[ack.text]:
                 self._broken(Rule.REFUSED_BUT_DONE, f"{ack}")
 
-    def judge_end(self, rows: list[Todo] | None) -> None:
-        """Compare the rows with what the journal makes of them, and look for what nobody can reach any more."""
+    def _judge_idle(self, acks: Iterable[Ack]) -> None:
+        """Between two answers lies a poll: what stood ready after both stood so all the time."""
+        stood_ready: dict[str, set[str]] = {}
+        for ack in acks:
+            if ack.act == "claimed":
+                stood_ready.pop(ack.instance, None)
+            elif ack.act == "idle":
+                ready = set(ack.text.split())
+                if starved := ready & stood_ready.get(ack.instance, set()):
+                    self._broken(Rule.STARVED, f"{ack.instance}: {sorted(starved)}")
+                stood_ready[ack.instance] = ready
+
+    def judge_end(self, rows: list[Todo] | None, settings: Settings | None = None) -> None:
+        """Compare the rows with what the journal makes of them, and look for what nobody can reach any more.
+
+        `settings`: how much there is of what todos take.
+        """
         self._seq = 0
         if self._leaving is not None:
             self._judge_leaving(self._leaving)
         if rows is not None:
             self._needs_of_rows(rows)
+            busy = [row for row in rows if row.status == "in_progress"]
             for row in rows:
-                self._judge_row(row)
+                self._judge_row(row, obstacles(row, busy, settings or Settings()) if row.unmet or row.holds else 0)
         circle = cycle(self._needs)
         if circle:
             self._broken(Rule.CYCLE, " → ".join(circle))
@@ -196,6 +227,8 @@ class History:
         self._leaving = None
         for todo in self._holding[name]:
             self._broken(Rule.DEAD_CLAIMER, f"{todo} was left with {name}, who is gone")
+        for branch in [one for one, keeper in self._keepers.items() if keeper == name]:
+            self._broken(Rule.BRANCH_NOT_FREED, f"{branch} was left with {name}, who is gone")
 
     def _linked(self, event: Mapping[str, Any]) -> None:
         self._needs[event["todo"]].update(_named_dependencies(event))
@@ -230,6 +263,21 @@ class History:
             self._broken(Rule.CAP_EXCEEDED, f"{name}: attempt {todo.attempts + 1} by {instance}")
         if instance not in self._live:
             self._broken(Rule.DEAD_CLAIMER, f"{name}: {instance}")
+
+    def _branch_kept(self, event: Mapping[str, Any]) -> None:
+        name, instance, token = event["data"]["branch"], event["instance"], event["token"]
+        if name in self._keepers:
+            self._broken(Rule.BRANCH_KEPT_BY_TWO, f"{name}: by {self._keepers[name]} and {instance}")
+        if token <= self._branch_tokens[name]:
+            self._broken(Rule.TOKEN_NOT_RISING, f"branch {name}: {token} after {self._branch_tokens[name]}")
+        if instance not in self._live:
+            self._broken(Rule.DEAD_CLAIMER, f"branch {name}: {instance}")
+        self._keepers[name], self._branch_tokens[name] = instance, token
+
+    def _branch_freed(self, event: Mapping[str, Any]) -> None:
+        name, instance, token = event["data"]["branch"], event["instance"], event["token"]
+        if (self._keepers.pop(name, None), self._branch_tokens[name]) != (instance, token):
+            self._broken(Rule.RETURNED_FOREIGN, f"branch {name}: {instance} {token}")
 
     def _completed(self, event: Mapping[str, Any]) -> None:
         name, instance, token = event["todo"], event["instance"], event["token"]
@@ -299,7 +347,7 @@ class History:
                 self._broken(Rule.ROWS_DIFFER, text)
             self._needs[row.id] = set(row.depends_on)
 
-    def _judge_row(self, row: Todo) -> None:
+    def _judge_row(self, row: Todo, in_the_way: int) -> None:
         todo = self._todos[row.id]
         status = "waiting" if row.status in {"ready", "blocked"} else str(row.status)
         if (status, row.holder, row.token) != (todo.status, todo.holder, todo.token):
@@ -308,6 +356,8 @@ class History:
         unmet = sum(self._todos[need].status not in SATISFIED for need in row.depends_on)
         if row.status in {"ready", "blocked"} and row.unmet != unmet + len(row.holds):
             self._broken(Rule.ROWS_DIFFER, f"{row.id}: counts {row.unmet}, but {unmet} and {row.holds} are open")
+        if row.status in {"ready", "blocked"} and sum(hold.kind in DERIVED for hold in row.holds) != in_the_way:
+            self._broken(Rule.ROWS_DIFFER, f"{row.id}: tells of {row.holds}, but {in_the_way} are in its way")
         if row.status == "ready" and (unmet or row.holds):
             self._broken(Rule.ROWS_DIFFER, f"{row.id}: ready, but {unmet} dependencies and {row.holds} are open")
         if row.status == "blocked" and not unmet and not row.holds:
@@ -331,6 +381,8 @@ _ACTS: dict[str, Callable[[History, Mapping[str, Any]], None]] = {
     "retried": History._revived,
     "reopened": History._revived,
     "cancelled": History._cancelled,
+    "branch_kept": History._branch_kept,
+    "branch_freed": History._branch_freed,
 }
 
 

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import longpole
 from tests import postgres
-from tests.reliability import checker
-from tests.reliability.acts import layered, pairs
+from tests.reliability import checker, rights
+from tests.reliability.acts import layered, pairs, touching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from longpole.model import NewTodo
 
 ROOT = Path(__file__).parents[2]
 LEASE_S, HEARTBEAT_S = 0.6, 0.2
@@ -144,7 +146,7 @@ def run(
     *,
     seconds: float,
     processes: int,
-    todos: int,
+    todos: int | list[NewTodo],
     seed: int = 1,
     outages: Outages | None = None,
     faults: bool = True,
@@ -154,12 +156,17 @@ def run(
 
     Without `faults` the processes are left in peace. `outages` are those of the database's server.
     """
-    graph = list(layered(todos))
+    graph = todos if isinstance(todos, list) else list(layered(todos))
     # A killed process loses nothing that was committed; a killed server does, unless it waits for the disk.
     durability = "full" if outages else "normal"
-    usual = {"lease_s": LEASE_S, "heartbeat_s": HEARTBEAT_S, "max_attempts": 1000, "durability": durability}
+    usual: dict[str, Any] = {
+        "lease_s": LEASE_S,
+        "heartbeat_s": HEARTBEAT_S,
+        "max_attempts": 1000,
+        "durability": durability,
+    }
     with longpole.open(url) as project:
-        project.configure(**{**usual, **settings})
+        project.configure(**{**usual, "resource.gpu": 2, **settings})
         project.add_many(graph)
     herd = Herd(url, folder, processes=processes, seed=seed, options=() if faults else ("--overrun", "0"))
     try:
@@ -168,7 +175,7 @@ def run(
     finally:
         herd.end()
     away = {"database_kills": outages.kills, "all_resumed_after_s": round(outages.resumed_s, 1)} if outages else {}
-    figures = judge(url, folder, pairs(graph))
+    figures = judge(url, folder, graph)
     return {"seconds": seconds, "kills": herd.kills, "stops": herd.stops, **away, "fallen": fallen, **figures}
 
 
@@ -185,15 +192,17 @@ def _trouble(herd: Herd, seconds: float, rng: random.Random | None, outages: Out
         time.sleep(0.01)
 
 
-def judge(url: str, folder: Path, dependencies: list[tuple[str, str]]) -> dict[str, Any]:
+def judge(url: str, folder: Path, graph: list[NewTodo]) -> dict[str, Any]:
     """Compare journal, acknowledgements and rows; count what happened."""
     acks = [ack for path in sorted(folder.glob("*.acks")) for ack in checker.read_acks(path)]
-    history = checker.History(dependencies, one_each=True)
+    history = checker.History(pairs(graph), one_each=True)
     with longpole.open(url) as project:
-        for event in project.journal():
+        events, settings = list(project.journal()), project.settings()
+        for event in events:
             history.add(event.as_dict())
         history.judge_acks(acks)
-        history.judge_end(project.todos())
+        history.judge_end(project.todos(), settings)
+        history.violations += rights.judge(events, graph, lambda _: set(), settings)
         problems = project.problems()
     told = {act: {(ack.todo, ack.token) for ack in acks if ack.act == act} for act in ("claimed", "completed")}
     return {
@@ -224,6 +233,7 @@ def main() -> int:
     parser.add_argument("--todos", type=int, help="default: more than can be done in the time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--db", help="an empty database; default: a new SQLite file")
+    parser.add_argument("--conflicts", action="store_true", help="let todos touch paths and take of a resource")
     parser.add_argument("--kill-database", type=int, default=0, metavar="N", help="on a PostgreSQL of its own")
     options = parser.parse_args()
     todos = options.todos or int(options.seconds * CLAIMS_PER_SECOND)
@@ -238,7 +248,7 @@ def main() -> int:
             Path(folder),
             seconds=options.seconds,
             processes=options.processes,
-            todos=todos,
+            todos=list(touching(layered(todos))) if options.conflicts else todos,
             seed=options.seed,
             outages=outages,
         )

@@ -40,7 +40,7 @@ class Life:
     def steps(self, name: str) -> Steps:
         """Register and work; start anew under another name whenever the instance has left or was given up."""
         for start in itertools.count(1):
-            me = self._world.project.register(f"{name}.{start}", heartbeat=False)
+            me = self._world.project.register(f"{name}.{start}", heartbeat=False, offers=self._world.offers(name))
             self._world.registered(me)
             with contextlib.suppress(InstanceLostError):
                 return (yield from self._work(me))
@@ -71,7 +71,7 @@ class Life:
 
     def _pick(self, me: Instance) -> Generator[float, None, Held | None]:
         """Look at what is ready, think about it, then ask for one of them by name."""
-        ready = [todo.id for todo in self._world.project.todos(status=Status.READY)]
+        ready = self._ready(me)
         yield self._rng.uniform(0.0, 3.0)
         if not ready:
             return None
@@ -81,6 +81,7 @@ class Life:
         except (AlreadyClaimedError, NotReadyError):
             return None
         self._world.acted(me)
+        self._world.told_of_work(me.name)
         self._world.acks.append(Ack("claimed", me.name, claim.id, claim.token))
         return Held(claim.id, claim.token)
 
@@ -146,16 +147,26 @@ class Life:
     def _told(self, me: Instance, found: Allocation) -> Held | None:
         self._world.acted(me)
         if found.claims:
+            self._world.told_of_work(me.name)
             claim = found.claims[0]
             self._world.acks.append(Ack("claimed", me.name, claim.todo.id, claim.token))
             return Held(claim.todo.id, claim.token)
         if self._world.replayed:  # the same answer again, which may be out of date by now
             return None
-        ready = self._world.project.todos(status=Status.READY)
-        if ready or (
-            found.reason is Reason.FINISHED and any(todo.status in PENDING for todo in self._world.project.todos())
-        ):
-            self._world.broken(
-                Rule.FALSE_IDLE, f"{me.name} was told {found.reason}, ready: {[todo.id for todo in ready]}"
-            )
+        self._judge_idle(me, found.reason)
         return None
+
+    def _judge_idle(self, me: Instance, reason: Reason | None) -> None:
+        """Whoever has nothing in hand is given what is ready: at once, or a poll later where a leader assigns."""
+        ready = self._ready(me)
+        if (self._world.settings or {}).get("coordination") == "leader":
+            self._world.told_of_no_work(me.name, ready)
+        elif ready:
+            self._world.broken(Rule.FALSE_IDLE, f"{me.name} was told {reason}, ready: {ready}")
+        if reason is Reason.FINISHED and any(todo.status in PENDING for todo in self._world.project.todos()):
+            self._world.broken(Rule.FALSE_IDLE, f"{me.name} was told that all is finished")
+
+    def _ready(self, me: Instance) -> list[str]:
+        """Name what is ready and could be this instance's."""
+        offers = set(self._world.offers(me.name))
+        return [todo.id for todo in self._world.project.todos(status=Status.READY) if offers.issuperset(todo.needs)]

@@ -7,13 +7,15 @@ there, so a mutant cannot outlive the code that it was made for.
 from __future__ import annotations
 
 import inspect
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from longpole.coordination import acts
+from longpole import strategies
+from longpole.coordination import acts, leader, work_queue
 from longpole.instances import failure, registration
 from longpole.model import EventKind
-from longpole.store import claims, edits, instances, journal, replies
+from longpole.store import claims, conflicts, edits, instances, journal, needs, picks, queue, replies
 from longpole.transitions import Act
 from tests.reliability.checker import Rule
 
@@ -28,11 +30,15 @@ NO_FENCE = "AND ? IS NOT NULL AND ? IS NOT NULL"
 
 
 class Mutant(NamedTuple):
-    """A bug and how it is planted; `rules` are those that it breaks: one of them has to turn red."""
+    """A bug and how it is planted; `rules` are those that it breaks: one of them has to turn red.
+
+    `settings`: those of a project in whose schedules it shows; None: those of any.
+    """
 
     name: str
     plant: Callable[[pytest.MonkeyPatch], None]
     rules: frozenset[Rule]
+    settings: dict[str, object] | None = None
 
 
 def statement(module: ModuleType, name: str, old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
@@ -59,6 +65,17 @@ def code(module: ModuleType, name: str, old: str, new: str) -> Callable[[pytest.
     return plant
 
 
+def strategy(name: str, old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """Give what replaces a piece of a built-in strategy."""
+    module = sys.modules[strategies.BUILT_IN[name].__module__]
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        code(module, "choose", old, new)(monkeypatch)
+        monkeypatch.setitem(strategies.BUILT_IN, name, module.choose)
+
+    return plant
+
+
 def both(*plants: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
     """Give what plants several pieces of one bug."""
 
@@ -71,18 +88,20 @@ def both(*plants: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.Monk
 
 def stale_ready_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Claim from a list of ready todos that was read up to a minute ago."""
-    blind = claims.BY_NUMBER.replace("AND status = 'ready'", "")
-    assert blind != claims.BY_NUMBER
+    blind = picks.BY_NUMBER.replace("AND status = 'ready'", "")
+    assert blind != picks.BY_NUMBER
     cache: dict[str, Any] = {"project": None, "numbers": [], "read_at": 0}
 
-    def take(tx: Any, selection: Any, *, holder: int, **_: bool) -> claims.Taken | None:
+    def take(tx: Any, selection: Any, claimer: claims.Claimer, **_: bool) -> claims.Taken | None:
         if cache["project"] is not tx._clock or not cache["numbers"] or abs(tx.now - cache["read_at"]) > 60_000_000:
             ready = tx.all("SELECT number FROM todo WHERE project_id = ? AND status = 'ready'", (tx.project_id,))
             cache.update(project=tx._clock, numbers=[row[0] for row in ready], read_at=tx.now)
         if not cache["numbers"]:
             return None
         number = cache["numbers"].pop(0)
-        return claims._taken(tx, tx.one(blind, (holder, tx.now, tx.project_id, number)), holder, selection.why)
+        return claims._taken(
+            tx, tx.one(blind, (claimer.holder, tx.now, 0, tx.project_id, number, "[0]")), claimer.holder, selection.why
+        )
 
     monkeypatch.setattr(claims, "take", take)
 
@@ -122,6 +141,23 @@ def client_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "SKEWS", skews_us, raising=False)
 
 
+def stale_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everybody take from the ranking as it was, whatever has become ready since."""
+    monkeypatch.setattr(queue, "is_new", lambda *_: False)
+    monkeypatch.setattr(work_queue._Queue, "_take_unranked", lambda *_: None)
+
+
+def assignments_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what is assigned for whom it is assigned to, whether it ever asks or not."""
+    monkeypatch.setattr(leader, "YIELD_US", 1 << 60)
+    monkeypatch.setattr(leader, "POLL_S", 1e9)
+
+
+def whatever_it_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give todos to whoever asks, whatever they need."""
+    monkeypatch.setattr(needs, "met_by", lambda tx, _: (0, *(number for number, _ in needs._sets(tx))))
+
+
 MUTANTS = (
     Mutant(
         "no fence on complete",
@@ -135,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         "check, then act",
-        statement(claims, "BY_NUMBER", "AND status = 'ready'", ""),
+        statement(picks, "BY_NUMBER", "AND status = 'ready'", ""),
         frozenset({Rule.CLAIMED_WHILE_HELD, Rule.CLAIMED_AFTER_DONE}),
     ),
     Mutant("wall clock of the client", client_clock, frozenset({Rule.LEASE_CUT_SHORT, Rule.LEASE_ETERNAL})),
@@ -186,7 +222,7 @@ MUTANTS = (
     ),
     Mutant(
         "a lost instance keeps its claims until somebody looks",
-        code(failure, "retire", "claims.give_back(tx, held, act, why=why, settings=settings)", "pass"),
+        code(failure, "retire", "claims.give_back(tx, held, how, why=why, settings=settings)", "pass"),
         frozenset({Rule.DEAD_CLAIMER}),
     ),
     Mutant(
@@ -196,22 +232,22 @@ MUTANTS = (
     ),
     Mutant(
         "dependents are freed by their first dependency",
-        statement(claims, "SATISFY", "unmet = 1 AND", "unmet >= 1 AND"),
+        statement(claims, "SATISFIED", "unmet = 1 AND", "unmet >= 1 AND"),
         frozenset({Rule.CLAIMED_TOO_EARLY}),
     ),
     Mutant(
         "dependents are not freed at all",
-        statement(claims, "SATISFY", "unmet = 1 AND", "unmet = 0 AND"),
+        statement(claims, "SATISFIED", "unmet = 1 AND", "unmet = 0 AND"),
         frozenset({Rule.NO_END}),
     ),
     Mutant(
         "a claim leaves the token as it is",
         both(
-            statement(claims, "BY_NUMBER", "token = token + 1", "token = token"),
+            statement(picks, "BY_NUMBER", "token = token + 1", "token = token"),
             lambda monkeypatch: monkeypatch.setattr(
-                claims,
+                picks,
                 "FIRST_READY",
-                {order: text.replace("token + 1", "token") for order, text in claims.FIRST_READY.items()},
+                {order: text.replace("token + 1", "token") for order, text in picks.FIRST_READY.items()},
             ),
         ),
         frozenset({Rule.TOKEN_NOT_RISING}),
@@ -230,5 +266,46 @@ MUTANTS = (
             "status = CASE WHEN 1=0 THEN",
         ),
         frozenset({Rule.CLAIMED_TOO_EARLY, Rule.BROKE_DOWN}),
+    ),
+    Mutant(
+        "an average share is too much",
+        strategy("load_balanced", "mine.active_todos > todos + settings.balance_todos", "mine.active_todos >= todos"),
+        frozenset({Rule.FALSE_IDLE}),
+        {"strategy": "load_balanced"},
+    ),
+    Mutant(
+        "to one's branches and nowhere else",
+        strategy("branch_affinity", "free, anything]", "free]"),
+        frozenset({Rule.FALSE_IDLE}),
+        {"strategy": "branch_affinity"},
+    ),
+    Mutant(
+        "a ranking that nothing new gets into",
+        stale_ranking,
+        frozenset({Rule.FALSE_IDLE}),
+        {"coordination": "work_queue", "queue_refresh_s": 1000},
+    ),
+    Mutant(
+        "what is assigned is nobody else's",
+        assignments_for_ever,
+        frozenset({Rule.STARVED}),
+        {"coordination": "leader", "accept_s": 1000},
+    ),
+    Mutant(
+        "a claim holds nobody back",
+        lambda monkeypatch: monkeypatch.setattr(conflicts, "hold_others_back", lambda *_: None),
+        frozenset({Rule.OVERLAP}),
+        {},
+    ),
+    Mutant(
+        "a claim's end lets nobody go",
+        code(conflicts, "_let_others_go", "more=-1", "more=0"),
+        frozenset({Rule.NO_END}),
+    ),
+    Mutant(
+        "whoever asks may have anything",
+        whatever_it_offers,
+        frozenset({Rule.NOT_OFFERED}),
+        {},
     ),
 )

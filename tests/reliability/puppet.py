@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Puppet:
     """The test's end. Each method waits for the answer, except `tell`."""
 
-    def __init__(self, url: str) -> None:
-        command = [sys.executable, "-m", "tests.reliability.puppet", url]
+    def __init__(self, url: str, module: str = "tests.reliability.puppet") -> None:
+        command = [sys.executable, "-m", module, url]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

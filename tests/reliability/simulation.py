@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import random
 import sys
 import time
 import traceback
@@ -24,11 +25,12 @@ from tests.reliability.life import Life
 from tests.reliability.world import EXPECTED, LEASE_S, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from tests.reliability.life import Steps
 
 STEPS, STEPS_TO_END = 400, 1200
+PAUSE, BRANCHES = 0.03, ("one", "two", "three")  # how likely a branch is paused or goes on, per step
 
 
 class Actor:
@@ -41,10 +43,11 @@ class Actor:
 class Simulation:
     """One schedule. `run` plays it and gives all violations."""
 
-    def __init__(self, seed: int, url: str = ":memory:") -> None:
-        self.world = World(seed, url)
+    def __init__(self, seed: int, url: str = ":memory:", settings: Mapping[str, object] | None = None) -> None:
+        self.world = World(seed, url, settings)
         self.steps = self.kills = 0
         self._rng = self.world.rng
+        self._pauses = random.Random(f"pauses of {seed}")  # apart, so that the rest of a schedule stays what it was
         self._life = Life(self.world)
         self._generations = [0] * self._rng.randint(2, 6)
         self._actors = [self._new_actor(place) for place in range(len(self._generations))]
@@ -102,6 +105,8 @@ class Simulation:
             self._attempt(lambda: self.world.project.link(self._any_id(), after=[self._any_id()]))
         if self._rng.random() < self.world.odds.operate:
             self._operate()
+        if self._pauses.random() < PAUSE:
+            self._pause_or_resume(self._pauses.choice(BRANCHES))
 
     def _bury(self, actor: Actor) -> None:
         actor.steps.close()
@@ -119,6 +124,12 @@ class Simulation:
             self.world.project.sweep()
         else:
             self._attempt(lambda: getattr(self.world.project, act)(todo))
+
+    def _pause_or_resume(self, branch: str) -> None:
+        if self._pauses.random() < 0.5:
+            self.world.project.pause(branch=branch)
+        else:
+            self.world.project.resume(branch=branch)
 
     def _attempt(self, act: Callable[[], object]) -> None:
         with contextlib.suppress(*EXPECTED):
@@ -147,13 +158,20 @@ class Tally(NamedTuple):
     failing: dict[int, list[Violation]]
 
 
-def play(seeds: Iterable[int], *, seconds: float, until: Collection[Rule] = (), url: str = ":memory:") -> Tally:
+def play(
+    seeds: Iterable[int],
+    *,
+    seconds: float,
+    until: Collection[Rule] = (),
+    url: str = ":memory:",
+    settings: Mapping[str, object] | None = None,
+) -> Tally:
     """Play one schedule a seed until the seeds or the seconds are used up, or until one of these rules was broken."""
     begun, failing, numbers, done = time.monotonic(), {}, Counter[str](), False
     for seed in seeds:
         if done or time.monotonic() - begun > seconds:
             break
-        simulation = Simulation(seed, url)
+        simulation = Simulation(seed, url, settings)
         violations = simulation.run()
         if violations:
             failing[seed] = violations

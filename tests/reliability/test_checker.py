@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from longpole.model import Event, EventKind, Status, Todo
-from tests.reliability import checker
+from longpole.model import Event, EventKind, NewTodo, Status, Todo
+from longpole.settings import Settings
+from tests.reliability import checker, rights
 from tests.reliability.checker import Ack, Rule
 
 #   a ──▶ b      c stands alone
@@ -138,6 +139,34 @@ def test_a_row_that_is_ready_although_it_waits_or_waits_for_nothing_is_found():
     assert rules(Story(), rows=waits_for_nothing) == {Rule.ROWS_DIFFER}
 
 
+def kept() -> Story:
+    """Two instances, of which the first keeps to a branch."""
+    story = Story().add("registered", by="one").add("registered", by="two")
+    return story.add("branch_kept", by="one", token=1, branch="api")
+
+
+@pytest.mark.parametrize(
+    ("story", "broken"),
+    [
+        (kept().add("branch_freed", by="one", token=1, branch="api").add("lost", by="one"), set()),
+        (kept().add("branch_kept", by="two", token=2, branch="api"), {Rule.BRANCH_KEPT_BY_TWO}),
+        (kept().add("branch_kept", by="two", token=2, branch="db"), set()),
+        (kept().add("lost", by="one"), {Rule.BRANCH_NOT_FREED}),
+        (kept().add("branch_freed", by="two", token=1, branch="api"), {Rule.RETURNED_FOREIGN}),
+        (kept().add("branch_freed", by="one", token=2, branch="api"), {Rule.RETURNED_FOREIGN}),
+        (kept().add("branch_kept", by="gone", token=1, branch="db"), {Rule.DEAD_CLAIMER}),
+        (
+            kept()
+            .add("branch_freed", by="one", token=1, branch="api")
+            .add("branch_kept", by="two", token=1, branch="api"),
+            {Rule.TOKEN_NOT_RISING},
+        ),
+    ],
+)
+def test_a_branch_that_two_keep_to_or_that_is_left_with_who_is_gone_is_found(story, broken):
+    assert rules(story) == broken
+
+
 def test_an_instance_that_holds_two_is_found_where_each_asks_for_one():
     story = begun().add("claimed", "c", "one", 1)
 
@@ -177,6 +206,83 @@ def test_a_refused_completion_that_took_effect_is_found():
     story = begun().add("completed", "a", "one", 1)
 
     assert rules(story, acks=[Ack("refused", "one", "a", 1, "complete")]) == {Rule.REFUSED_BUT_DONE}
+
+
+@pytest.mark.parametrize(
+    ("second", "broken"),
+    [
+        (Ack("idle", "one", text="d:1 c:0"), {Rule.STARVED}),
+        (Ack("idle", "one", text="c:1"), set()),  # it changed hands in between
+        (Ack("idle", "one"), set()),
+        (Ack("idle", "two", text="c:0"), set()),
+    ],
+)
+def test_a_todo_that_stands_ready_from_one_idle_answer_to_the_next_is_found(second, broken):
+    acks = [Ack("idle", "one", text="b:0 c:0"), second]
+
+    assert rules(begun(), acks=acks) == broken
+
+
+def test_a_claim_between_two_idle_answers_ends_the_wait():
+    story = begun().add("claimed", "c", "two", 1)
+    acks = [Ack("idle", "two", text="b:0"), Ack("claimed", "two", "c", 1), Ack("idle", "two", text="b:0")]
+
+    assert rules(story, acks=acks) == set()
+
+
+TOUCHING = [
+    NewTodo(id="a", title="A", touches=("src/",)),
+    NewTodo(id="b", title="B", touches=("src/api.py",), needs=("gpu",)),
+    NewTodo(id="c", title="C", touches=({"path": "srcs/", "mode": "read"},)),
+    NewTodo(id="d", title="D", touches=({"path": "srcs", "mode": "read"},)),
+    NewTodo(id="e", title="E", touches=("srcs/x",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("second", "broken"), [("b", {Rule.OVERLAP}), ("c", set()), ("d", set()), ("e", set())], ids=str
+)
+def test_a_claim_of_what_another_has_taken_is_found(second, broken):
+    story = begun().add("claimed", second, "two", 1)
+
+    assert {found.rule for found in rights.judge(story.events, TOUCHING, lambda _: {"gpu"}, Settings())} == broken
+
+
+def test_those_who_only_read_a_path_share_it_and_whoever_writes_does_not():
+    story = Story().add("claimed", "c", "one", 1).add("claimed", "d", "two", 1)
+    written = Story().add("claimed", "d", "one", 1).add("claimed", "e", "two", 1)
+
+    assert rights.judge(story.events, TOUCHING, lambda _: set(), Settings()) == []
+    assert [found.rule for found in rights.judge(written.events, TOUCHING, lambda _: set(), Settings())] == [
+        Rule.OVERLAP
+    ]
+
+
+@pytest.mark.parametrize(("capacity", "broken"), [(2, [Rule.OVERLAP]), (3, [])])
+def test_more_of_a_resource_than_there_is_is_found(capacity, broken):
+    story = begun().add("claimed", "b", "two", 1)
+    wanting = [
+        NewTodo(id="a", title="A", touches=({"resource": "gpu", "amount": 2},)),
+        NewTodo(id="b", title="B", touches=({"resource": "gpu"},)),
+    ]
+
+    found = rights.judge(story.events, wanting, lambda _: set(), Settings(resources={"gpu": capacity}))
+
+    assert [one.rule for one in found] == broken
+
+
+def test_a_path_is_free_again_when_its_claim_ends():
+    story = begun().add("expired", "a", "one", 1).add("claimed", "b", "two", 1)
+
+    assert rights.judge(story.events, TOUCHING, lambda _: {"gpu"}, Settings()) == []
+
+
+def test_a_claim_by_who_does_not_offer_what_it_needs_is_found():
+    story = Story().add("claimed", "b", "two", 1)
+
+    found = rights.judge(story.events, TOUCHING, lambda _: {"reviewer"}, Settings())
+
+    assert [one.rule for one in found] == [Rule.NOT_OFFERED]
 
 
 def test_a_torn_last_line_of_a_killed_process_is_ignored(tmp_path):

@@ -19,7 +19,7 @@ SOON_FOUND = (  # in three schedules or fewer: a schedule on PostgreSQL takes mo
 def test_the_simulation_finds_the_planted_bug(mutant, monkeypatch):
     mutant.plant(monkeypatch)
 
-    tally = play(range(1000), seconds=10, until=mutant.rules)
+    tally = play(range(1000), seconds=10, until=mutant.rules, settings=mutant.settings)
 
     print(tally.schedules, tally.failing)
     assert rules_broken(tally) & mutant.rules

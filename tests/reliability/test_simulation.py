@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.reliability import pairings
 from tests.reliability.simulation import Simulation, play
+
+QUICK = {"switch_bonus_minutes": 15, "leader_lease_s": 5, "accept_s": 5}
+"""What the schedules of a few minutes need so that leaders change, and contexts count."""
 
 
 @pytest.mark.slow
@@ -31,3 +35,16 @@ def test_the_same_seed_gives_the_same_history():
     assert first.run() == second.run() == []
     assert first.world.acks == second.world.acks
     assert first.world.history.claims == second.world.history.claims
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("strategy", "coordination"), pairings.ALLOWED)
+def test_nobody_stands_idle_for_longer_than_a_poll_while_something_is_ready(strategy, coordination):
+    settings = {"strategy": strategy, "coordination": coordination, **QUICK}
+
+    tally = play(range(10_000), seconds=0.8, settings=settings)
+
+    print(tally)
+    seed = next(iter(tally.failing), None)
+    assert tally.failing == {}, f"play it again with Simulation({seed}, ':memory:', {settings}).run()"
+    assert tally.claims >= 3

@@ -114,6 +114,19 @@ def test_what_cannot_be_run_is_refused_and_leaves_nothing(tmp_path, instances, c
         assert project.todo("one").status == "ready"
 
 
+def test_a_run_may_go_by_another_mechanism_than_the_project(tmp_path):
+    database = make(tmp_path / "w.db", {"id": "one"}, {"id": "two"})
+
+    run(database, ["true"], coordination="work_queue")
+    with pytest.raises(InvalidInputError, match="coordination must be"):
+        run(database, ["true"], coordination="anarchy")
+
+    with longpole.open(database) as project:
+        reasons = [event.why or "" for event in project.journal() if event.kind == "claimed"]
+        assert [why.split(",")[0] for why in reasons] == ["work_queue by critical_path"] * 2
+        assert project.settings().coordination == "optimistic"
+
+
 def test_a_project_in_memory_is_refused():
     with longpole.open(":memory:") as project, pytest.raises(InvalidInputError, match="in memory"):
         runner.run_instances(project, ["true"], instances=1)

@@ -11,7 +11,7 @@ from tests.store.reading import alone, analyze, count, read_by
 WRITTEN = {
     "todo": {"unmet", "progress_percent", "token", "attempts", "claimed_at", "finished_at"},
     "instance": {"heartbeat_at", "lease_expires_at"},
-    "fleet": {"next_instance", "sweep_due_at", "clock_mark", "pruned_at"},
+    "fleet": {"next_instance", "due_at", "clock_mark", "pruned_at"},
     "project": {"settings", "graph_version", "descendants_version", "next_todo"},
 }
 """What changes all the time, by table: an index over one of these would need an entry for each change."""

@@ -39,6 +39,8 @@ def _fill(project, clock):
     project.configure(durability="normal", max_attempts=2, retry_backoff_s=0, lease_s=100)
     project.add("Schema", id="schema", estimate_minutes=12.5, needs=["gpu"], description="Ä\n\t„§“ \\N \\. {}")
     project.add("API", id="api", after=["schema"], branch="back", touches=["src/", {"path": "b", "mode": "read"}])
+    project.configure(**{"resource.gpu": 2, "cap.front": 1})
+    project.add("Train", id="train", touches=[{"resource": "gpu", "amount": 2}, "src/model"])
     project.add("Page", id="page", after=["schema"], branch="front", priority=0)
     project.add("Release", id="release", after=["api"])
     for todo_id in ("bad", "given", "late", "gone"):
@@ -46,11 +48,12 @@ def _fill(project, clock):
     project.import_text(ISSUES.read_text(encoding="utf-8"), format="beads", break_cycles=True)
     project.edit("page", title="The page")
     project.hold("page", "waits for a decision")
+    project.pause("a freeze", branch="front")
     project.cancel("gone")
     project.register("silent", heartbeat=False)
     clock.advance(200)
     project.sweep()
-    me = project.register("me", heartbeat=False)
+    me = project.register("me", heartbeat=False, offers=["gpu"])
     me.claim_todo("schema", key="a key").complete("done\r\n")
     for _ in range(2):
         me.claim_todo("bad").fail("no luck")
@@ -74,13 +77,14 @@ def rows(url: str, project: str, schema: str) -> dict[str, list[tuple[Any, ...]]
         tables = {
             name: [row[1] for row in tx.all(f"PRAGMA table_info({name})")]
             for (name,) in tx.all("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+            if name not in copying.MADE_ANEW
         }
     found = {}
     with open_engine(url, None, create=False) as engine, engine.read(0) as tx:
         ((project_id,),) = tx.all("SELECT project_id FROM project WHERE name = ?", (project,))
         for table, columns in tables.items():
             kept = ", ".join(column for column in columns if column not in OWN)
-            order = "seq" if table == "journal" else ", ".join(columns[:3])
+            order = "seq" if table == "journal" else ", ".join(columns[:4])
             statement = f"SELECT {kept} FROM {table} WHERE project_id = ? ORDER BY {order}"
             found[table] = tx.all(statement, (project_id,))
     return found
@@ -117,8 +121,9 @@ def test_the_fixture_has_something_of_everything(source):
     found = rows(source, "site", source)
 
     assert [table for table, content in found.items() if not content] == []
+    assert sum(row[-2] for row in found["todo"]) >= 2  # exclusive
     assert {row[1] for row in found["todo"]} >= {"blocked", "ready", "in_progress", "completed", "failed", "cancelled"}
-    assert {row[1] for row in found["hold"]} == {"manual", "backoff"}
+    assert {row[1] for row in found["hold"]} == {"manual", "backoff", "paused"}
 
 
 def test_work_goes_on_in_the_copy_where_it_stood(source, target, clock):
@@ -254,6 +259,7 @@ def test_every_table_and_column_is_thought_of(source):
         found = {
             name: {row[1] for row in tx.all(f"PRAGMA table_info({name})")} - OWN
             for (name,) in tx.all("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+            if name not in copying.MADE_ANEW
         }
 
     columns = {table.name: table.columns for table in copying.TABLES}

@@ -10,9 +10,12 @@ import psycopg
 import pytest
 
 import longpole
+from longpole.coordination import MECHANISMS
 from longpole.errors import InvalidInputError
+from longpole.store import rebuilding
 from longpole.store.distribution import EVERYWHERE, STATEMENTS
 from longpole.store.postgres_step import Function
+from longpole.strategies import BUILT_IN
 from tests.cli.calling import process
 from tests.store.reading import pool_of
 
@@ -87,7 +90,52 @@ def live_through(project):
     project.configure(lease_s=0.1)
     project.sweep()
     project.upgrade()
+    project.configure(lease_s=3600)
+    stand_in_each_others_way(project)
+    take_by_every_rule(project)
     look_at(project)
+
+
+def stand_in_each_others_way(project):
+    """Todos touch the same paths, take of a resource, and are more of a branch than may be in progress."""
+    project.configure(**{"resource.gpu": 2, "cap.b": 1})
+    wanted = ["src/api", {"path": "docs", "mode": "read"}, {"resource": "gpu", "amount": 2}]
+    project.add_many([{"id": one, "title": one, "touches": wanted, "branch": "b"} for one in ("page", "form", "list")])
+    first, second = project.register("third", heartbeat=False), project.register("fourth", heartbeat=False)
+    claim = first.claim_todo("page")
+    second.allocate(strategy="greedy")
+    look_at(project)
+    project.configure(**{"resource.gpu": 1, "cap.b": None})
+    project.edit("form", touches=["src"])
+    second.allocate()
+    claim.release()
+    project.cancel("list")
+    project.reopen("list")
+    look_at(project)
+    project._store.act(rebuilding.rebuild)
+    project.configure(**{"resource.gpu": 2})
+
+
+def take_by_every_rule(project):
+    """Each strategy and each mechanism gives something out, beside what is paused, shut, or for others."""
+    project.pause("lunch", branch="c")
+    project.add_many(
+        [{"title": "More", "branch": "c" if n % 2 else "d", "needs": ["gpu"] * (n % 3)} for n in range(12)]
+    )
+    project.add("Ready?", id="gate", kind="gate")
+    project.resume(branch="c")
+    me = project.register("fifth", heartbeat=False, offers=["gpu"])
+    for strategy in BUILT_IN:
+        [claim.complete() for claim in me.claim(strategy=strategy)]
+    for coordination in MECHANISMS:
+        project.configure(coordination=coordination, strategy="critical_path")
+        for claim in me.claim(count=2):
+            claim.complete_and_claim()
+    project.pause("the night")
+    me.allocate()
+    project.resume()
+    project.predict("fifth")
+    me.unregister()
 
 
 def look_at(project):

@@ -9,12 +9,12 @@ import pytest
 
 from longpole.instances import failure, registration
 from longpole.model import Reason
-from longpole.store import additions, claims, edits, instances, projects, readiness, replies
+from longpole.store import additions, claims, edits, instances, picks, projects, readiness, replies
 from longpole.store.postgres_step import Function
 from longpole.store.postgres_transaction import PostgresTransaction
 from longpole.store.readiness import NoWork
 from tests import postgres
-from tests.reliability.mutants import code, statement
+from tests.reliability.mutants import both, code, statement
 from tests.store import test_overlapping_claims as asking
 from tests.store import test_overlapping_instances as lives
 from tests.store import test_overlaps as overlaps
@@ -32,9 +32,9 @@ def each_order(name: str, old: str, new: str) -> Callable[[pytest.MonkeyPatch], 
     """Give what replaces a piece of the statements that claim, one for each order."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        statements = getattr(claims, name)
+        statements = getattr(picks, name)
         assert all(old in text for text in statements.values())
-        monkeypatch.setattr(claims, name, {order: text.replace(old, new) for order, text in statements.items()})
+        monkeypatch.setattr(picks, name, {order: text.replace(old, new) for order, text in statements.items()})
 
     return plant
 
@@ -42,7 +42,7 @@ def each_order(name: str, old: str, new: str) -> Callable[[pytest.MonkeyPatch], 
 def reasons_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for the reason of no work in a statement for each status."""
 
-    def explain(tx: Any) -> NoWork | None:
+    def explain(tx: Any, _met: Any = None) -> NoWork | None:
         asked = "SELECT 1 FROM todo WHERE project_id = ? AND status = ?"
         if tx.one(asked, (tx.project_id, "ready")):
             return None
@@ -110,7 +110,10 @@ MUTANTS = {
         overlaps.complete_what_an_edit_waits_for,
     ),
     "edits do not wait for each other": (
-        code(projects, "configure", "tx.lock_project()", "pass"),
+        both(
+            lambda monkeypatch: monkeypatch.setattr(PostgresTransaction, "take_turn", lambda _: None),
+            code(projects, "configure", "tx.lock_project()", "pass"),
+        ),
         overlaps.test_settings_made_at_once_are_all_kept,
     ),
     "a completion that changes measures is no edit": (

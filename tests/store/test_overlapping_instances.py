@@ -37,7 +37,7 @@ def registered(pair, name="me"):
 def sweep_due_in(pair, seconds):
     """Let the next sweep be due then: in a second, no act finds by itself that one is due, nor brings it forward."""
     with pair.mine._store.write() as tx:
-        tx.run("UPDATE fleet SET sweep_due_at = ?", (tx.now + seconds * 1_000_000,))
+        tx.run("UPDATE fleet SET due_at = ?", (tx.now + seconds * 1_000_000,))
 
 
 def live(pair):

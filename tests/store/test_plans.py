@@ -59,6 +59,7 @@ HOT = {
     "claim": lambda _project, me, _claim: me.claim(),
     "claim with a key": lambda _project, me, claim: me.claim(key=f"of {claim.id}"),
     "claim the oldest": lambda _project, me, _claim: me.claim(strategy="greedy"),
+    "claim from the ranking": lambda _project, me, _claim: me.claim(coordination="work_queue"),
     "claim a certain one": lambda _project, me, claim: (claim.release(), me.claim_todo(claim.id)),
     "complete": lambda _project, _me, claim: claim.complete("done", key=f"done {claim.id}"),
     "complete and claim": lambda _project, _me, claim: claim.complete_and_claim("done"),
@@ -90,9 +91,9 @@ def test_a_claim_is_the_first_entry_of_its_orders_index(project, me):
     assert by_critical_path == [
         "SEARCH todo USING PRIMARY KEY (project_id=? AND number=?)",
         "SCALAR SUBQUERY 1",
-        "SEARCH todo USING COVERING INDEX todo_by_critical_path (project_id=?)",
+        "SEARCH todo USING COVERING INDEX todo_by_critical_path (project_id=? AND need=?)",
     ]
-    assert by_arrival[-1] == "SEARCH todo USING COVERING INDEX todo_by_arrival (project_id=?)"
+    assert by_arrival[-1] == "SEARCH todo USING COVERING INDEX todo_by_arrival (project_id=? AND need=?)"
 
 
 def test_an_answer_that_there_is_no_work_reads_no_whole_project(project, me):

@@ -48,6 +48,9 @@ HOT = {
     "unregister": lambda project, _me: project.instance_or_register("short").unregister(),
     "show": lambda project, _me: project.todo("own-9"),
     "instances": lambda project, _me: project.instances(),
+    "predict": lambda project, me: (claim := claimed(me), project.predict("me"), claim.release()),
+    "why ready": lambda project, _me: project.why("own-9"),
+    "why in progress": lambda project, me: (claim := claimed(me), project.why(claim.id), claim.release()),
     "edit": lambda project, _me: project.edit("own-9", title="New"),
     "journal": lambda project, _me: list(project.journal(after=project.cursor())),
 }
@@ -112,6 +115,18 @@ def test_a_hot_act_never_reads_a_table_from_end_to_end(read, act):
 def test_a_hot_act_reads_little_of_a_large_project(read, act):
     found = read(HOT[act])
 
+    assert found.entries <= ENTRIES
+    assert found.pages <= PAGES
+
+
+@pytest.mark.parametrize("read", [fresh, analyzed, imported], indirect=True)
+def test_a_claim_from_a_ranking_that_is_there_reads_little_of_a_large_project(read):
+    from_the_ranking = lambda _project, me: me.claim(coordination="work_queue")  # noqa: E731 - as the others
+    read(from_the_ranking)
+
+    found = read(from_the_ranking)
+
+    assert found.rows == 0
     assert found.entries <= ENTRIES
     assert found.pages <= PAGES
 

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 import longpole
+from longpole.selection import Order, Selection
 from longpole.store import postgres_step, todos
+from longpole.strategies import greedy
 from tests.project.looking import dump, engine_of, plan, statuses
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 # a ── b ── d
 #  └── c ──┘    e
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": []}
+BRANCHES = {"left": ["l1", "l2", "l3", "l4"], "right": ["r1", "r2", "r3", "r4"], None: ["n1", "n2", "n3"]}
 
 
 @pytest.fixture
@@ -64,7 +67,23 @@ def work(me: Instance) -> None:
         (claim,) = claims
 
 
-def test_all_rows_are_those_of_the_long_way(postgres_server, clock):
+def work_by_branches(me: Instance) -> None:
+    """Claim by each of the strategies that go by branches, and in batches, until nothing is left."""
+    me._store.act(lambda tx: tx.run("UPDATE todo SET estimate_minutes = number WHERE number > 5"))
+    (claim,) = me.claim(strategy="context_aware")
+    for strategy in ("context_aware", "branch_affinity", "branch_affinity", "branch_affinity", f"{__name__}:left"):
+        (claim,) = claim.complete_and_claim(strategy=strategy)
+    while claims := me.complete_many([claim], count=3):
+        claim, *rest = claims
+        me.complete_many(rest)
+
+
+def left(fleet):
+    return [Selection(order=Order.ARRIVAL, branch="left", why="left"), *greedy.choose(fleet)]
+
+
+@pytest.mark.parametrize("work", [work, work_by_branches])
+def test_all_rows_are_those_of_the_long_way(postgres_server, clock, work):
     from tests import postgres
 
     seen = []
@@ -72,7 +91,12 @@ def test_all_rows_are_those_of_the_long_way(postgres_server, clock):
         with postgres.schema(postgres_server) as url, longpole.open(url, clock=clock) as project:
             prepare(project)
             plan(project, DIAMOND)
-            work(project.register("me", heartbeat=False))
+            project.configure(switch_bonus_minutes=2)
+            for branch, ids in BRANCHES.items():
+                project.add_many([{"id": one, "title": one, "branch": branch} for one in ids])
+            me = project.register("me", heartbeat=False)
+            me.claim_todo("a").complete()
+            work(me)
             seen.append(_without_chance(dump(project)))
 
     assert seen[0] == seen[1]
@@ -107,8 +131,23 @@ def test_a_plain_act_is_one_round_trip(me, act: Callable[[Instance, longpole.Cla
     assert len(trips) == 1
 
 
+@pytest.mark.parametrize("strategy", ["context_aware", "branch_affinity"])
+def test_to_stay_in_ones_branch_is_one_round_trip(project, me, trips, strategy):
+    project.configure(switch_bonus_minutes=2)
+    project.add_many([{"title": one, "branch": "left", "priority": 0} for one in BRANCHES["left"]])
+    (claim,) = me.claim(strategy=strategy)
+    (claim,) = claim.complete_and_claim(strategy=strategy)  # makes the function
+    trips.clear()
+
+    (claim,) = claim.complete_and_claim(strategy=strategy)
+
+    assert len(trips) == 1
+    assert claim.todo.branch == "left"
+    assert claim.why.startswith(f"{strategy}, ")
+
+
 def test_a_claimed_todo_is_told_as_it_is_read_later(project, me):
-    project.edit("a", description="Words", branch="trunk", touches=["src/"], needs=["gpu"])
+    project.edit("a", description="Words", branch="trunk")
     project.link("e", after=["a"])
     me.claim()[0].complete()
 
@@ -240,7 +279,9 @@ def called(project: Project, me: Instance, begin: str, *, durable: bool) -> tupl
     connection = engine.take()
     try:
         connection.execute(begin)
-        answer = engine._function.call(connection, 0, (*parameters, "arrival", "test", 1, "key", "act"))
+        answer = engine._function.call(
+            connection, 0, (*parameters, "arrival", None, None, "test", "test", 1, "key", "act")
+        )
         return answer, connection.execute("SHOW synchronous_commit").fetchone()[0]
     finally:
         connection.execute("ROLLBACK")
