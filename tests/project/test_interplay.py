@@ -230,3 +230,16 @@ def test_a_selection_of_wrong_types_is_refused(project, me, strategy):
         me.claim(strategy=f"{__name__}:{strategy}")
 
     assert dump(project) == before
+
+
+def test_a_backup_of_an_older_longpole_is_brought_up_to_date_by_those_who_have_it_open(project, me):
+    project.add_many([{"id": one, "title": one, "touches": ["x"]} for one in "ab"])
+    me.claim()[0].release()  # on PostgreSQL the function is made
+    with project._store.write() as tx:
+        tx.run("DELETE FROM touch")
+        tx.run("UPDATE todo SET exclusive = 0")
+        tx.run("UPDATE project SET constrained = 2")
+
+    claims = me.claim() + me.claim()
+
+    assert [claim.id for claim in claims] == ["a"]
